@@ -1,0 +1,195 @@
+"""Run folders to pandas frames, any number of runs; a bad run is named and left out. No torch here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.text import short
+from bench import schema, store
+
+CONFIGURATION = ["device", "threads", "numerics", "cache"]
+SERIES = ["run_id", "problem", "wrt", "shape", "dtype", *CONFIGURATION]
+"""What the cases along one curve share: a case less its size. `shape` names the dimensions that a study overrode."""
+
+TABLES = ("cells", "segments", "errors", "derivations")
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The tables of some runs, concatenated (columns as in `bench.schema`, texts as plain strings), in run order.
+
+    `cells` has one more column, `shape`: the overridden dimensions as the case's name has them (`m8192`), else empty.
+    """
+
+    runs: list[dict[str, Any]]
+    cells: pd.DataFrame
+    segments: pd.DataFrame
+    errors: pd.DataFrame
+    derivations: pd.DataFrame
+    folders: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """The raw samples, read when first asked for: they are many, and `cells` already summarises them."""
+        return pd.concat(
+            [_plain_text(store.read_table(folder, "samples")) for folder in self.folders], ignore_index=True
+        )
+
+    def of_run(self, run_id: str) -> Frames:
+        """The same tables, of one run only."""
+        kept = [place for place, run in enumerate(self.runs) if run["run_id"] == run_id]
+        tables = {name: (table := getattr(self, name))[table["run_id"] == run_id] for name in TABLES}
+        return Frames([self.runs[i] for i in kept], **tables, folders=[self.folders[i] for i in kept])
+
+
+def load(paths: Iterable[str | Path]) -> Frames:
+    """Read run folders; a bad one is named on stderr and the others go on. Raises StoreError where none is readable."""
+    runs: list[dict[str, Any]] = []
+    tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    folders: list[Path] = []
+    refused: list[str] = []
+    for folder in dict.fromkeys(Path(path) for path in paths):
+        try:
+            run, found = _load_one(folder)
+            if run["run_id"] in {other["run_id"] for other in runs}:
+                raise store.StoreError(f"{folder}: a second run named {run['run_id']!r}; give each run once")
+        except store.StoreError as error:
+            refused.append(str(error))
+            continue
+        runs.append(run)
+        folders.append(folder)
+        for name, table in found.items():
+            tables[name].append(table)
+    if not runs:
+        raise store.StoreError(
+            "; ".join(refused) or "expected at least one run folder, got none; name one under results/"
+        )
+    for message in refused:
+        print(f"warning: left out: {message}", file=sys.stderr)
+    whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
+    whole["cells"]["shape"] = [
+        _shape(*row) for row in whole["cells"][["case_id", "problem", "wrt"]].itertuples(index=False)
+    ]
+    return Frames(runs, **whole, folders=folders)
+
+
+def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    run = store.read_description(folder)
+    tables = {name: _plain_text(store.read_table(folder, name)) for name in TABLES}
+    # The rows' own run_id joins the tables, so it also names the run.
+    run["run_id"] = (
+        str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
+    )
+    return run, tables
+
+
+def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Categories as plain strings: groups then hold what occurs, and runs with other categories concatenate."""
+    categories = frame.select_dtypes("category").columns
+    return frame.astype(dict.fromkeys(categories, "object"))
+
+
+def _shape(case_id: str, problem: str, wrt: str) -> str:
+    """`m8192` of `…-n32_m8192-float32-…`; empty where the case has the problem's own dimensions."""
+    size = case_id.removeprefix(f"{problem}-{wrt}-").split("-", 1)[0]
+    return size.partition("_")[2]
+
+
+def find(run: str, results: Path) -> Path:
+    """The folder of a run given as a path or as a name under `results`. Raises StoreError where there is neither."""
+    for folder in (Path(run), results / run):
+        if folder.is_dir():
+            return folder
+    raise store.StoreError(
+        f"{run}: expected a run folder or a run's name under {results}/, found neither; see `ls {results}`"
+    )
+
+
+def newest(results: Path) -> Path:
+    """The folder under `results` that started last. Raises StoreError where there is no run with tables."""
+    started: dict[Path, str] = {}
+    for folder in sorted(results.glob("*/")):
+        if not (folder / "cells.parquet").is_file():
+            continue
+        try:
+            started[folder] = str(store.read_description(folder).get("started", ""))
+        except store.StoreError as error:
+            print(f"warning: left out: {error}", file=sys.stderr)
+    if not started:
+        raise store.StoreError(
+            f"{results}/: expected a run folder, found none; make one with `pytest --benchmark-only`"
+        )
+    return max(started, key=lambda folder: (started[folder], folder.name))
+
+
+def described(run: Mapping[str, Any], kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Name → label, order and what else run.json says of the `problems` or `methods` (`kind`) in `names`, in order.
+
+    What run.json lacks is made up from the name, so that a page can always be made.
+    """
+    told = run.get(kind)
+    told = told if isinstance(told, dict) else {}
+    found = {}
+    for place, name in enumerate(dict.fromkeys(names)):
+        entry = told.get(name)
+        entry = entry if isinstance(entry, dict) else {}
+        order = entry.get("order")
+        found[name] = entry | {
+            "label": short(entry.get("label") or name, 100),
+            "order": order if isinstance(order, int) else len(told) + place,
+        }
+    return dict(sorted(found.items(), key=lambda item: int(item[1]["order"])))
+
+
+def methods_of(run: Mapping[str, Any], cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Every method that run.json or `cells` names → label, family, order; in order."""
+    told = run.get("methods")
+    families = dict(zip(cells["method"], cells["family"], strict=True))
+    methods = described(run, "methods", [*(told if isinstance(told, dict) else {}), *families])
+    return {
+        name: entry | {"family": str(families.get(name) or entry.get("family") or "other")}
+        for name, entry in methods.items()
+    }
+
+
+def timed(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells that have a time."""
+    return cells[cells["status"].isin(schema.TIMED_STATUSES) & (cells["time_s"] > 0)]
+
+
+def error_summary(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
+    (their range), `seeds`, `finite_seeds`. A gradient with a non-finite entry has no error: it counts in `seeds` alone.
+    """
+    scored = errors[errors["reference"].notna()]
+    by_data = scored.groupby(["run_id", "cell_id", "data"], sort=False)["rel_fro"]
+    summary = by_data.agg(
+        rel_fro="median", rel_fro_low="min", rel_fro_high="max", seeds="size", finite_seeds="count"
+    ).reset_index()
+    return cells.merge(summary, on=["run_id", "cell_id"], how="inner")
+
+
+def with_error(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with their `rel_fro` on the data that is timed (uniform): the median over seeds, and its range."""
+    summary = error_summary(cells[["run_id", "cell_id"]], errors)
+    on_timed_data = summary[summary["data"] == schema.TIMED_DATA].drop(columns="data")
+    return cells.merge(on_timed_data, on=["run_id", "cell_id"], how="left")
+
+
+def flatten(value: object, name: str = "") -> dict[str, str]:
+    """Nested dictionaries and lists as one level of dotted names and texts: `{"gpu": {"ecc": 1}}` → `gpu.ecc: 1`."""
+    if isinstance(value, dict) and value:
+        parts = [flatten(item, f"{name}.{key}" if name else str(key)) for key, item in value.items()]
+        return {key: text for part in parts for key, text in part.items()}
+    if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        return flatten({str(place): item for place, item in enumerate(value)}, name)
+    if isinstance(value, (list, dict)):
+        return {name: ", ".join(map(str, value)) or "none"}
+    return {name: "unknown" if value is None else str(value)}

@@ -1,0 +1,135 @@
+"""One page from runs: what they show, the figures, the tables, how it was measured. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from analysis import findings, pages, tables, text
+from analysis.figures import FIGURES
+from analysis.figures.svg import as_svg
+from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
+
+FACTS = {"machine": "Machine", "versions": "Versions", "study": "Study, as frozen", "clock": "Where the time went"}
+OPEN_ROWS = 40
+"""A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
+LONGEST_FACT = 400
+
+WORDS = {
+    "wrt": "the input, or inputs together, that the loss is differentiated with respect to",
+    "form": "a gradient derived by hand (textbook: in the derivation's own order of operations)",
+    "method": "any way to the gradient: a form, or one of PyTorch's",
+    "case": "problem × wrt × dimensions × dtype × device × threads × numerics × cache, with the same input bits for "
+    "every method",
+    "cell": "case × method",
+    "ratio": "a method's time over autograd's, paired within segments of the same process; below 1 is faster",
+    "interval": "95 %, Student's t over processes, for each cell by itself; one process alone: over its segments",
+    "speed-up": "autograd's time over the method's: the ratio upside down",
+    "segment": "a stretch of a measurement between two rebuilds of the timed callables",
+    "disturbed": "something else on the machine showed during the segment; it is marked, kept and counted",
+    "relative error": "‖g − g*‖/‖g*‖ in the Frobenius norm; g* is the reference, at present autograd in float64 on the "
+    "same rounded inputs, so float64 itself has none",
+    "u": "unit roundoff of the dtype, 2⁻ᵖ: the largest relative error of rounding one number to nearest",
+    "gulf": f"a form takes more than {findings.GULF:g} times as long as autograd",
+}
+
+
+def write_report(frames: Frames, folder: Path) -> list[Path]:
+    """Write report.html, report.md, tables/*.csv and figures/*.svg into `folder`; the paths of the pages.
+
+    Raises OSError where the folder cannot be written.
+    """
+    for part in ("tables", "figures"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    runs = [_section(frames.of_run(run["run_id"]), folder, len(frames.runs) > 1) for run in frames.runs]
+    return pages.write(
+        folder, "report", {"title": f"Gradients measured: {pages.named(frames)}", "runs": runs, "words": WORDS}
+    )
+
+
+def _section(frames: Frames, folder: Path, prefixed: bool) -> dict[str, Any]:
+    """All that the page says of one run; its figures and tables are written on the way."""
+    run, cells = frames.runs[0], frames.cells
+    prefix = f"{text.file_name(run['run_id'])}-" if prefixed else ""
+    problems = described(run, "problems", cells["problem"])
+    ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
+    return {
+        "name": text.short(run.get("label") or run["run_id"], 80),
+        "label": run.get("label"),
+        "on": pages.on_what(frames),
+        "state": str(run.get("state", "unknown")),
+        "command": str(run.get("command") or "the command was not recorded"),
+        "summary": [findings.coverage(cells), findings.derivations(frames.derivations)],
+        "findings": [
+            {"title": f"{problems[it.problem]['label']}: {it.wrt}", "where": it.where, "sentences": it.sentences}
+            for it in findings.findings(ordered, frames.errors)
+        ],
+        "figures": _figures(run, ordered, frames.errors, problems, folder / "figures", prefix),
+        "tables": [
+            {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
+            for it in _tables(ordered, frames.errors, folder, prefix)
+        ],
+        "quality": [findings.disturbance(frames.segments), findings.clock(run.get("clock"))],
+        "facts": _facts(run, cells, problems),
+    }
+
+
+def _tables(cells: pd.DataFrame, errors: pd.DataFrame, folder: Path, prefix: str) -> list[tables.Table]:
+    made = [
+        tables.failures(cells),
+        tables.crossovers(cells),
+        tables.exponents(cells),
+        tables.local_exponents(cells),
+        tables.preparing(cells),
+        tables.all_cells(cells, errors),
+    ]
+    named = [table.renamed(f"{prefix}{table.name}") for table in made]
+    for table in named:
+        pages.write_csv(folder / "tables" / f"{table.name}.csv", table)
+    return named
+
+
+def _figures(
+    run: dict[str, Any],
+    cells: pd.DataFrame,
+    errors: pd.DataFrame,
+    problems: dict[str, dict[str, Any]],
+    folder: Path,
+    prefix: str,
+) -> list[dict[str, Any]]:
+    """Every figure of every problem in every configuration, written as SVG; those with nothing to draw are left out."""
+    methods = methods_of(run, cells)
+    drawn: list[dict[str, Any]] = []
+    for (first, *configured), part in cells.groupby(["problem", *CONFIGURATION], sort=False):
+        problem = str(first)
+        several = cells.loc[cells["problem"] == problem, CONFIGURATION].drop_duplicates().shape[0] > 1
+        where = "-".join(map(str, configured)) if several else ""
+        for figure in FIGURES:
+            frame = figure.frame(part, errors)
+            if frame.empty:
+                continue
+            title = " · ".join(filter(None, (problems[problem]["label"], figure.title, where)))
+            name = text.file_name(f"{prefix}{figure.name}-{problem}{'-' if where else ''}{where}")
+            svg = as_svg(figure.draw(frame, methods), name, title)
+            (folder / f"{name}.svg").write_text(svg, "utf-8")
+            about = {"title": title, "kind": figure.title, "caption": figure.caption}
+            drawn.append(about | {"file": f"{name}.svg", "svg": Markup(svg)})
+    return drawn
+
+
+def _facts(run: dict[str, Any], cells: pd.DataFrame, problems: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """Heading → name → value, of what run.json says of the run."""
+    facts = {heading: flatten(run[name]) for name, heading in FACTS.items() if run.get(name)}
+    facts["Problems"] = {name: _described(entry) for name, entry in problems.items()}
+    facts["Methods"] = {name: _described(entry) for name, entry in methods_of(run, cells).items()}
+    return {
+        heading: {name or "value": text.short(value, LONGEST_FACT) for name, value in rows.items()}
+        for heading, rows in facts.items()
+    }
+
+
+def _described(entry: dict[str, Any]) -> str:
+    return "; ".join(str(entry[key]) for key in ("label", "family", "source", "file", "source_hash") if entry.get(key))

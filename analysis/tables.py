@@ -1,0 +1,176 @@
+"""The tables of the page: each a frame for the CSV file and its columns as text for the page. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from analysis import scaling, text
+from analysis.frames import CONFIGURATION, with_error
+from bench.schema import STATUSES
+
+MOST_ROWS = 500
+"""Rows of one table on a page; its CSV file has them all."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as a page shows it: `rows` of texts under `columns`; `frame` holds every row, for `tables/<name>.csv`."""
+
+    name: str
+    title: str
+    note: str
+    columns: list[str]
+    rows: list[list[str]]
+    frame: pd.DataFrame
+
+    def renamed(self, name: str) -> Table:
+        """The same table under another file name."""
+        return replace(self, name=name)
+
+    def head(self, most: int) -> Table:
+        """The same table with at most so many rows shown."""
+        return replace(self, rows=self.rows[:most])
+
+    @property
+    def cut(self) -> str:
+        """What a page says where it does not show every row."""
+        shown, whole = len(self.rows), len(self.frame)
+        return f"The first {shown} of {whole} rows." if shown < whole else ""
+
+
+def _table(name: str, title: str, note: str, frame: pd.DataFrame, shown: dict[str, list[str]]) -> Table:
+    return Table(name, title, note, list(shown), [list(row) for row in zip(*shown.values(), strict=True)], frame)
+
+
+def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, list[str]]:
+    """Columns as they are, without those that say the same in every row and are not needed to tell rows apart."""
+    told = [name for name in columns if name not in [*CONFIGURATION, "shape"] or frame[name].nunique() > 1]
+    return {name: [text.clean(value) if pd.notna(value) else "–" for value in frame[name]] for name in told}
+
+
+def _intervals(frame: pd.DataFrame, name: str) -> list[str]:
+    ends = (frame[f"{name}_low"], frame[f"{name}_high"])
+    return [text.interval(*row) for row in zip(frame[name], *ends, strict=True)]
+
+
+CASE = ["problem", "wrt", "shape", "dtype", *CONFIGURATION]
+
+
+def exponents(cells: pd.DataFrame) -> Table:
+    """Exponents of time in size over each curve's tail."""
+    return _exponents(
+        scaling.tail_exponents(cells),
+        "exponents",
+        "Exponents: time grows as size to this power",
+        f"Weighted least squares of log time on log size over sizes ≥ largest/{scaling.TAIL}, 95 % interval.",
+    )
+
+
+def local_exponents(cells: pd.DataFrame) -> Table:
+    """Exponents of time in size between every two successive sizes."""
+    return _exponents(
+        scaling.local_exponents(cells),
+        "local_exponents",
+        "Exponents between successive sizes",
+        "log(t₂/t₁) / log(n₂/n₁), 95 % interval. At small sizes the fixed cost of a call hides the work: near 0.",
+    )
+
+
+def _exponents(frame: pd.DataFrame, name: str, title: str, note: str) -> Table:
+    shown = frame.head(MOST_ROWS)
+    sizes = [f"{start}–{stop}" for start, stop in zip(shown["size_from"], shown["size_to"], strict=True)]
+    powers = zip(shown["exponent"], shown["exponent_low"], shown["exponent_high"], strict=True)
+    columns = _texts(shown, [*CASE, "method"]) | {"sizes": sizes, "exponent": [text.exponent(*row) for row in powers]}
+    return _table(name, title, note, frame, columns)
+
+
+def crossovers(cells: pd.DataFrame) -> Table:
+    """Where each method crosses autograd."""
+    frame = scaling.crossovers(cells)
+    shown = frame.head(MOST_ROWS)
+    sizes = [f"{start}–{stop}" for start, stop in zip(shown["size_from"], shown["size_to"], strict=True)]
+    return _table(
+        "crossovers",
+        "Crossovers with autograd",
+        "The size at which the ratio passes 1, its log linear in log size between the sizes measured. The interval is "
+        "that of the times; how the curve bends between the sizes is not in it.",
+        frame,
+        _texts(shown, [*CASE, "method"])
+        | {
+            "measured sizes": sizes,
+            "against autograd": list(shown["relation"]),
+            "crosses at n": _intervals(shown, "size"),
+        },
+    )
+
+
+def preparing(cells: pd.DataFrame) -> Table:
+    """When preparing pays."""
+    frame = scaling.preparing_pays(cells)
+    shown = frame.head(MOST_ROWS)
+    return _table(
+        "preparing_pays",
+        "Preparing pays from this many calls on",
+        "Extra time to prepare ÷ (a call of the other form − a call of the prepared one). ∞: never, or maybe never.",
+        frame,
+        _texts(shown, [*CASE, "dims", "method"])
+        | {
+            "preparing": [text.seconds(value) for value in shown["setup_s"]],
+            "a call": [text.seconds(value) for value in shown["time_s"]],
+            "against": list(shown["other"]),
+            "its call": [text.seconds(value) for value in shown["other_time_s"]],
+            "calls": _intervals(shown, "calls"),
+        },
+    )
+
+
+def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
+    """Every cell: time, ratio and error in one row, or why there is none."""
+    frame = with_error(cells, errors)
+    shown = frame.head(MOST_ROWS)
+    times = zip(shown["time_s"], shown["time_low_s"], shown["time_high_s"], strict=True)
+    return _table(
+        "cells",
+        "Cells",
+        "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals. "
+        "Relative error: median over seeds, uniform data.",
+        frame,
+        _texts(shown, ["problem", "wrt", "size", "shape", "dtype", *CONFIGURATION, "method"])
+        | {
+            "status": list(shown["status"]),
+            "time": [text.seconds(*row) for row in times],
+            "÷ autograd": _intervals(shown, "ratio"),
+            "relative error": [text.scientific(value) for value in shown["rel_fro"]],
+        },
+    )
+
+
+def failures(cells: pd.DataFrame) -> Table:
+    """The cells that are not ok, counted by status and reason; reasons that differ in their numbers alone are one."""
+    lost = cells[cells["status"] != "ok"].assign(reason=lambda rows: rows["reason"].fillna("no reason was recorded"))
+    lost["kind"] = lost["reason"].map(text.without_numbers)
+    grouped = lost.groupby(["status", "kind"], sort=False)
+    named = {f"{name}s": (name, _joined) for name in ("problem", "wrt", "method", "dtype", "size")}
+    frame = grouped.agg(cells=("cell_id", "size"), reason=("reason", _one_or_first), **named).reset_index()
+    frame = frame.drop(columns="kind").sort_values("status", kind="stable", ignore_index=True)
+    shown = frame.head(MOST_ROWS)
+    present = [f"{name}: {STATUSES.get(name, 'not a known status')}" for name in frame["status"].unique()]
+    return _table(
+        "failures",
+        f"Cells that are not ok: {len(lost)} of {len(cells)}",
+        "; ".join(present),
+        frame,
+        {"cells": [f"{count} of {len(cells)}" for count in shown["cells"]]}
+        | _texts(shown, ["status", "reason", *named]),
+    )
+
+
+def _joined(values: pd.Series[str]) -> str:
+    return ", ".join(map(str, values.drop_duplicates()))
+
+
+def _one_or_first(reasons: pd.Series[str]) -> str:
+    return str(reasons.iloc[0]) + ("" if reasons.nunique() == 1 else " (for one; the others' numbers differ)")

@@ -1,0 +1,109 @@
+"""Numbers and foreign names as text: units, intervals, and what each output format needs escaped. No torch here."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that reverse the text around them."""
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def clean(text: object) -> str:
+    """A name fit to be shown: one line, without characters that change the text around it."""
+    return _HIDDEN.sub("", " ".join(str(text).split()))
+
+
+def short(text: object, most: int) -> str:
+    """`clean` text of at most `most` characters, the last a … where it was cut."""
+    whole = clean(text)
+    return whole if len(whole) <= most else whole[: most - 1] + "…"
+
+
+def markdown(text: object) -> str:
+    """`clean` text that Markdown shows as it is: no table cell, tag, link, emphasis or formula can begin in it."""
+    escaped = re.sub(r"[\\`*|$~]|\](?=[(\[:])", r"\\\g<0>", clean(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` with a ' before texts that a spreadsheet would take for a formula (= + - @ or a control first)."""
+
+    def neutral(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r\n") else value
+
+    texts = frame.select_dtypes(["object", "string"]).columns
+    return frame.assign(**{name: frame[name].map(neutral) for name in texts})
+
+
+def file_name(text: str) -> str:
+    """`text` as part of a file's name: it cannot leave its folder, be hidden or be over-long."""
+    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).lstrip(".")[:80] or "_"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Three significant digits, without an exponent where it is readable so; – where there is no number."""
+    if pd.isna(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    if value != 0 and not 1e-3 <= abs(value) < 1e6:
+        return scientific(value, digits)
+    decimals = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+
+
+def scientific(value: float, digits: int = 2) -> str:
+    """1.2×10⁻⁷; – where there is no number."""
+    if pd.isna(value) or math.isinf(value) or value == 0:
+        return number(value)
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return f"{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
+def seconds(value: float, low: float = math.nan, high: float = math.nan, digits: int = 3) -> str:
+    """A time with its interval in the unit that suits it: `12.3 [12.0, 12.6] µs`."""
+    if pd.isna(value):
+        return "–"
+    units = {1e-9: "ns", 1e-6: "µs", 1e-3: "ms", 1.0: "s"}
+    scale = max((unit for unit in units if abs(value) >= unit), default=1e-9)
+    return f"{interval(value / scale, low / scale, high / scale, digits)} {units[scale]}"
+
+
+def interval(value: float, low: float, high: float, digits: int = 3) -> str:
+    """`1.23 [1.20, 1.26]`; the value alone where its interval is unknown."""
+    ends = "" if pd.isna(low) or pd.isna(high) else f" [{number(low, digits)}, {number(high, digits)}]"
+    return number(value, digits) + ends
+
+
+def exponent(value: float, low: float, high: float) -> str:
+    """`2.88 [2.86, 2.91]`: two decimals, as exponents near 0 mean 0."""
+    ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:.2f}, {high:.2f}]"
+    return f"{value:.2f}{ends}"
+
+
+def size_bytes(value: float) -> str:
+    """Bytes in the binary unit that suits them."""
+    power = min(int(math.log2(value) // 10), 4) if value >= 1 else 0
+    return f"{number(value / 1024**power)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def without_numbers(reason: str) -> str:
+    """A reason with … for its numbers: what many reasons have in common."""
+    return re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "…", reason)
+
+
+def counted(reasons: Mapping[str, int]) -> str:
+    """`8 skipped, 4 unsupported`."""
+    return ", ".join(f"{count} {name}" for name, count in reasons.items())
+
+
+def listed(items: Iterable[str], joiner: str = "and") -> str:
+    """`a, b and c`."""
+    *first, last = items
+    return f"{', '.join(first)} {joiner} {last}" if first else last

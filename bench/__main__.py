@@ -1,0 +1,131 @@
+"""`python -m bench VERB`: everything that is not a study. Verbs import torch where they need it, so help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from bench.methods import METHODS
+    from bench.problems import PROBLEMS
+    from bench.study import STUDIES, find
+
+    print("problems")
+    for name, problem in PROBLEMS.items():
+        print(f"  {name}: {problem.label}; {problem.source}")
+        for wrt in problem.wrts:
+            print(f"    {wrt}: {', '.join(problem.forms(wrt))}")
+    print("methods")
+    for name, method in METHODS.items():
+        print(f"  {name}: {method.label} ({method.family})")
+    print("studies")
+    for name in STUDIES:
+        study = find(name)
+        sizes = sorted({size for grid in study.grid for size in grid.sizes})
+        print(f"  {name}: sizes {', '.join(map(str, sizes))}; {study.processes} processes, {study.budget_s:g} s a case")
+    return 0
+
+
+def _notebook(arguments: argparse.Namespace) -> int:
+    from bench.notebook import norms
+
+    print(
+        f"The notebook's four norms, float32, seed {arguments.seed}: absolute, and relative to the gradient's own norm."
+    )
+    for norm in norms(arguments.seed):
+        relative = norm.difference / norm.gradient
+        print(
+            f"  {norm.problem:<28} {norm.wrt}   ‖by hand − jacobian‖ = {norm.difference:.3e}   relative {relative:.1e}"
+        )
+    return 0
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from collections import Counter
+
+    from bench import cases, machine, problems, study
+
+    asked = study.find(arguments.study)
+    sources = problems.sources_for([Path(name) for name in arguments.problem])
+    limits = cases.Limits(machine.free_memory_bytes())
+    plan = cases.plan(asked, sources, limits, problems_replaced=bool(arguments.problem))
+    counts = Counter(cell.status for cell in plan.cells)
+    print(f"study {asked.name}: {len(plan.cases)} cases, {len(plan.cells)} cells ({_counted(counts)})")
+    for cells in plan.cases.values():
+        case = cells[0].case
+        ready = [cell.method for cell in cells if cell.status == "ok"]
+        dims = " ".join(f"{name}={value}" for name, value in case.dims.items())
+        print(f"{case.case_id}: {dims}; {len(ready)} of {len(cells)} methods")
+        for cell in cells:
+            if cell.status != "ok":
+                print(f"    {cell.method}: {cell.status}, {cell.reason}")
+    print(f"estimated time {plan.estimated_s / 60:.1f} min, largest cell {plan.memory_bytes / 1e9:.2g} GB")
+    return 0
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {'to measure' if status == 'ok' else status}" for status, count in counts.items())
+
+
+def _machine(arguments: argparse.Namespace) -> int:
+    from bench import machine
+
+    found = {"machine": machine.describe(), "versions": machine.versions()}
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+    warnings = machine.disturbers()
+    for warning in warnings:
+        print(f"disturbs timing: {warning}", file=sys.stderr)
+    if not warnings:
+        print("nothing was seen that disturbs timing", file=sys.stderr)
+    return 0
+
+
+def _recover(arguments: argparse.Namespace) -> int:
+    from bench import store
+
+    statuses = store.recover(Path(arguments.run))
+    print(f"{arguments.run}: recovered, {', '.join(f'{count} {status}' for status, count in statuses.items())}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Studies run by: pytest --benchmark-only")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, action: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(action=action)
+        return added
+
+    verb("list", _list, "problems, forms, methods, studies")
+    notebook = verb("notebook", _notebook, "the notebook's four norms, at its own sizes")
+    notebook.add_argument("--seed", type=int, default=0)
+    plan = verb("plan", _plan, "what a study would measure, what it skips and why, and how long it takes")
+    plan.add_argument("study", nargs="?", default="quick", metavar="STUDY", help="a name, or a TOML file")
+    plan.add_argument("--problem", action="append", default=[], metavar="FILE.py", help="a problem of your own")
+    verb("machine", _machine, "what a result from this machine says about it, and what disturbs it")
+    recover = verb("recover", _recover, "make a run that was cut short readable")
+    recover.add_argument("run", metavar="RUN", help="the run folder")
+    return parser
+
+
+def main() -> int:
+    """Run one verb; bad usage and bad input end in one line and exit status 2."""
+    arguments = _parser().parse_args()
+    try:
+        return int(arguments.action(arguments))
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError) as error:
+        print(str(error), file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""One execution of a study on one machine: coordinates workers, scores what they return, journals every case."""
+
+from __future__ import annotations
+
+import datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter, time
+from typing import Any
+
+import pandas as pd
+import psutil
+
+from bench import machine, scoring, store
+from bench.cases import Case, Plan, PlannedCell
+from bench.methods import METHODS
+from bench.prediction import Predictions
+from bench.problems import Source
+from bench.schema import SCHEMA_VERSION, TIMED_DATA, TIMED_SEED, Cell, Error, Segment
+from bench.scoring import Draw, Gradient
+from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+
+UNTIMED_CALL_S = 0.02
+"""A method whose call takes longer is scored on the timed draw alone."""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What a reader of a test report needs of a cell: its status, why, and its wall-clock samples in seconds."""
+
+    status: str
+    reason: str | None
+    samples: list[float]
+
+
+@dataclass
+class _Share:
+    """What the processes together know of a case, as it is being measured."""
+
+    failures: dict[str, tuple[str, str]] = field(default_factory=dict)
+    samples: dict[str, list[Any]] = field(default_factory=dict)
+    segments: list[Segment] = field(default_factory=list)
+    setup_s: dict[str, list[float]] = field(default_factory=dict)
+    peaks: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, set[str]] = field(default_factory=dict)
+    gradients: dict[str, Gradient] = field(default_factory=dict)
+    wall_s: dict[str, list[float]] = field(default_factory=dict)
+    """Method → wall-clock samples, in seconds."""
+
+
+def describe_problem(source: Source, order: int) -> dict[str, Any]:
+    """What run.json says of a problem: the file's name and hash, no path."""
+    problem = source.problem
+    return {
+        "label": problem.label or problem.name,
+        "source": problem.source,
+        "order": order,
+        "file": source.path.name,
+        "source_hash": source.sha256,
+        "shapes": dict(problem.shapes),
+        "dims": dict(problem.dims),
+        "forms": {wrt: list(problem.forms(wrt)) for wrt in problem.wrts},
+    }
+
+
+def describe_methods(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What run.json says of every method in the plan: forms first, in the order in which problems name them."""
+    names = dict.fromkeys(cell.method for cell in plan.cells)
+    order = [name for name in names if name not in METHODS] + [name for name in METHODS if name in names]
+    return {
+        name: {
+            "label": METHODS[name].label if name in METHODS else name.replace("_", " "),
+            "family": METHODS[name].family if name in METHODS else "analytic",
+            "order": position,
+        }
+        for position, name in enumerate(order)
+    }
+
+
+class Run:
+    """A run folder being filled. Use as a context manager: leaving it ends the workers and builds the tables."""
+
+    def __init__(self, plan: Plan, sources: Mapping[str, Source], out: Path, label: str | None, command: str) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        self.run_id = store.check_name(f"{plan.study.name}-{now:%Y%m%dt%H%M%S}"[-64:].lstrip("-._"), "run name")
+        self.plan, self.folder = plan, out / self.run_id
+        self.measuring_s = self.scoring_s = 0.0
+        self._predictions = Predictions()
+        used = {cell.case.problem.name for cell in plan.cells}
+        description = {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "state": "running",
+            "label": label,
+            "started": now.isoformat(timespec="seconds"),
+            "command": command,
+            "study": plan.study.model_dump(),
+            "problems": {n: describe_problem(s, order) for order, (n, s) in enumerate(sources.items()) if n in used},
+            "methods": describe_methods(plan),
+            "versions": machine.versions(),
+            "machine": machine.describe(),
+            "ceilings": None,
+            "clock": None,
+        }
+        self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
+        devices = sorted({cell.case.device for cell in plan.cells if cell.status == "ok"})
+        entries = [
+            {"name": name, "path": None if source.is_shipped else str(source.path), "sha256": source.sha256}
+            for name, source in sources.items()
+            if name in used
+        ]
+        load = {"problems": entries, "devices": devices}
+        self._workers = [WorkerProcess(load) for _ in range(plan.study.processes)] if devices else []
+
+    def measure(self, case_id: str) -> dict[str, CellResult]:
+        """Measure one case and make it durable; cell id → result. Raises WorkerFailed where no worker can start."""
+        cells = self.plan.cases[case_id]
+        case = cells[0].case
+        verdicts = {cell.method: (cell.status, cell.reason) for cell in cells}
+        for cell in cells:
+            hopeless = cell.status == "ok" and self._predictions.reason_to_skip(cell, self.plan.study)
+            if hopeless:
+                verdicts[cell.method] = ("skipped", hopeless)
+        share = _Share()
+        errors: list[Error] = []
+        started = perf_counter()
+        methods = [method for method, (status, _) in verdicts.items() if status == "ok"]
+        if methods:
+            for process in range(len(self._workers)):
+                self._time(case, methods, process, share)
+            self.measuring_s += perf_counter() - started
+            started = perf_counter()
+            errors = self._score(case, methods, share)
+            self.scoring_s += perf_counter() - started
+        return self._record(cells, verdicts, share, errors)
+
+    def _time(self, case: Case, methods: list[str], process: int, share: _Share) -> None:
+        """One process's share. A worker that dies costs the arm it was in; the others are measured again afresh."""
+        study = self.plan.study
+        while remaining := [name for name in methods if name not in share.failures]:
+            request = {
+                "do": "time", "case": case.request(), "case_id": case.case_id, "process": process, "methods": remaining,
+                "budget_s": study.budget_s / study.processes, "return_gradients": not share.gradients,
+            }  # fmt: skip
+            try:
+                answer, blobs = self._workers[process].ask(request, study.timeout_s)
+            except WorkerDied as died:
+                blamed = remaining[died.index : died.index + 1] if died.index >= 0 else remaining
+                share.failures |= dict.fromkeys(blamed, (died.status, died.reason))
+                continue
+            except WorkerFailed as failed:
+                share.failures |= dict.fromkeys(remaining, (failed.status, failed.reason))
+                return
+            self._absorb(answer, blobs, case, remaining, process, share)
+            return
+
+    def _absorb(
+        self, answer: dict[str, Any], blobs: list[bytes], case: Case, asked: list[str], process: int, share: _Share
+    ) -> None:
+        share.failures |= {name: (status, reason) for name, (status, reason) in answer["failures"].items()}
+        columns = answer["samples"]
+        methods = [asked[index] for index in columns.pop("arm")]
+        columns["cell_id"] = [f"{case.case_id}-{name}" for name in methods]
+        columns["case_id"] = [case.case_id] * len(methods)
+        columns["process"] = [process] * len(methods)
+        for name, values in columns.items():
+            share.samples.setdefault(name, []).extend(values)
+        for name, seconds, clock in zip(methods, columns["time_s"], columns["clock"], strict=True):
+            if clock == "wall":
+                share.wall_s.setdefault(name, []).append(seconds)
+        share.segments += [
+            Segment(run_id=self.run_id, case_id=case.case_id, process=process, **segment)
+            for segment in answer["segments"]
+        ]
+        for name, seconds in answer["setup_s"].items():
+            share.setup_s.setdefault(name, []).append(seconds)
+        for name, peak in answer["peak_memory_bytes"].items():
+            share.peaks[name] = max(peak, share.peaks.get(name, 0))
+        for name, hashes in answer["hashes"].items():
+            share.hashes.setdefault(name, set()).update(hashes)
+        if not share.gradients:
+            share.gradients = scoring.unpack({**answer, "failures": {}}, blobs)
+
+    def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
+        """Rows for the timed gradients, and for every other draw by the methods that are fast enough."""
+        timed = [name for name in methods if name not in share.failures and share.wall_s.get(name)]
+        quick = [name for name in timed if median(share.wall_s[name]) <= UNTIMED_CALL_S]
+        quick = [name for name in quick if share.gradients.get(name, Gradient(None)).blob is not None]
+        rows = []
+        for data in dict.fromkeys((TIMED_DATA, *case.data)):
+            for seed in range(case.seeds):
+                is_timed = (data, seed) == (TIMED_DATA, TIMED_SEED)
+                if data not in case.data and not is_timed:
+                    continue
+                rows += self._score_draw(case, data, seed, timed, [] if is_timed else quick, share)
+        return rows
+
+    def _score_draw(
+        self, case: Case, data: str, seed: int, timed: list[str], asked: list[str], share: _Share
+    ) -> list[Error]:
+        is_timed = (data, seed) == (TIMED_DATA, TIMED_SEED)
+        if not is_timed and not asked:
+            return self._unscored(case, data, seed, timed, "skipped", f"a call takes more than {UNTIMED_CALL_S:g} s")
+        request = {"do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked}
+        try:
+            answer, blobs = self._workers[0].ask(request, self.plan.study.timeout_s)
+        except (WorkerDied, WorkerFailed) as failure:
+            return self._unscored(case, data, seed, timed, failure.status, f"no reference: {failure}")
+        if "undrawn" in answer:
+            return self._unscored(case, data, seed, timed, "skipped", answer["undrawn"])
+        facts = {"loss_finite": answer["loss_finite"], "input_hash": answer["input_hash"]}
+        draw = Draw(data, seed, scoring.reference_of(answer, blobs), facts)
+        gradients = share.gradients if is_timed else scoring.unpack(answer, blobs)
+        rows = []
+        for name in timed:
+            cell_id = f"{case.case_id}-{name}"
+            if name not in gradients:
+                reason = f"a call takes more than {UNTIMED_CALL_S:g} s"
+                rows += self._unscored(case, data, seed, [name], "skipped", reason)
+                continue
+            gradient = gradients[name]
+            if is_timed:
+                gradient = Gradient(
+                    gradient.blob, gradient.output_hash, gradient.status, gradient.reason, len(share.hashes[name])
+                )
+            rows.append(scoring.error_row(self.run_id, cell_id, case, draw, gradient))
+        return rows
+
+    def _unscored(self, case: Case, data: str, seed: int, names: list[str], status: str, reason: str) -> list[Error]:
+        return [scoring.unscored_row(self.run_id, f"{case.case_id}-{n}", data, seed, status, reason) for n in names]
+
+    def _record(
+        self, cells: list[PlannedCell], verdicts: dict[str, Any], share: _Share, errors: list[Error]
+    ) -> dict[str, CellResult]:
+        timed_errors = {e.cell_id: e for e in errors if (e.data, e.seed) == (TIMED_DATA, TIMED_SEED)}
+        rows: list[Cell] = []
+        results = {}
+        for cell in cells:
+            status, reason = share.failures.get(cell.method, verdicts[cell.method])
+            scored = timed_errors.get(cell.cell_id)
+            if status == "ok" and scored is not None and scored.status in ("nonfinite", "wrong"):
+                status, reason = scored.status, scored.reason
+            setup = share.setup_s.get(cell.method)
+            rows.append(
+                cell.row(
+                    self.run_id,
+                    status=status,
+                    reason=reason,
+                    setup_s=median(setup) if setup else None,
+                    peak_memory_bytes=share.peaks.get(cell.method),
+                )
+            )
+            samples = share.wall_s.get(cell.method, [])
+            results[cell.cell_id] = CellResult(status, reason, samples)
+            self._predictions.note(cell, status, median(samples) if samples else None)
+        self._journal.append(store.CaseRecord(cells[0].case.case_id, rows, share.samples, share.segments, errors))
+        return results
+
+    def finish(self, state: str) -> dict[str, pd.DataFrame]:
+        """End the workers, build the tables, write down where the time went; the tables by name."""
+        for worker in self._workers:
+            worker.stop()
+        self._journal.close()
+        wall_s = time() - psutil.Process().create_time()
+        outside = max(0.0, wall_s - self.measuring_s - self.scoring_s)
+        self.clock = {
+            "wall_s": wall_s,
+            "measuring_s": self.measuring_s,
+            "scoring_s": self.scoring_s,
+            "outside_share": outside / wall_s,
+        }
+        return store.build_tables(self.folder, state=state, clock=self.clock)
+
+
+def statuses(cells: pd.DataFrame) -> str:
+    """`612 ok, 48 skipped`, most frequent first."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(cells["status"]).most_common())

@@ -1,0 +1,97 @@
+"""Scores gradients against their reference: rows of `errors`, for the timed gradient and for untimed draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench import metrics
+from bench.cases import Case
+from bench.schema import DTYPES, Error
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+METRIC_COLUMNS = (
+    "reference", "reference_radius_ulp", "rel_fro", "rel_max", "comp_max", "ulp_max", "ulp_mean", "ulp_p50", "ulp_p99",
+    "digits", "bwd_max_u", "bwd_fro_u", "kappa", "predicted_rel_fro", "bound_share", "n_nan", "n_inf", "n_spurious",
+    "n_underflow", "loss_finite", "input_hash", "output_hash", "distinct_outputs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient as it came back from a worker: its bytes and hash, or why there are none."""
+
+    blob: bytes | None
+    output_hash: str | None = None
+    status: str = "ok"
+    reason: str | None = None
+    distinct_outputs: int | None = None
+
+    def values(self, dtype: str) -> Array:
+        """As one flat float64 vector."""
+        assert self.blob is not None
+        tensor = torch.frombuffer(bytearray(self.blob), dtype=getattr(torch, dtype))
+        found: Array = tensor.double().numpy()
+        return found
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a case's inputs: the reference gradient and what else is known of it."""
+
+    data: str
+    seed: int
+    reference: Array
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def unpack(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Gradient]:
+    """Gradients by method, from a worker's answer."""
+    found = {}
+    remaining = iter(blobs)
+    for method, entry in answer["gradients"].items():
+        if entry["mismatch"]:
+            found[method] = Gradient(None, status="wrong", reason=entry["mismatch"])
+        else:
+            found[method] = Gradient(next(remaining), entry["hash"])
+    for method, (status, reason) in answer["failures"].items():
+        found[method] = Gradient(None, status=status, reason=reason)
+    return found
+
+
+def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Array:
+    """The float64 reference at the end of a worker's answer, as one flat vector."""
+    parts = blobs[-len(answer["reference_shapes"]) :]
+    return np.concatenate([np.frombuffer(part, dtype=np.float64) for part in parts])
+
+
+def error_row(run_id: str, cell_id: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
+    """One row of `errors`. For float64 the error is null, since the reference is float64 itself."""
+    row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
+    row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
+    status, reason = gradient.status, gradient.reason
+    if gradient.blob is not None:
+        dtype, computed = DTYPES[case.dtype], gradient.values(case.dtype)
+        if case.dtype == "float64":
+            row |= metrics.counts(computed, draw.reference, dtype)
+        else:
+            row |= metrics.score(computed, draw.reference, dtype) | {"reference": "float64"}
+        if row["n_nan"] or row["n_inf"]:
+            status, reason = "nonfinite", _nonfinite(row, len(computed))
+    return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)
+
+
+def unscored_row(run_id: str, cell_id: str, data: str, seed: int, status: str, reason: str) -> Error:
+    """A row for a draw that was not scored."""
+    nothing: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS)
+    return Error(run_id=run_id, cell_id=cell_id, data=data, seed=seed, status=status, reason=reason, **nothing)
+
+
+def _nonfinite(row: Mapping[str, Any], entries: int) -> str:
+    spurious = f", {row['n_spurious']} of them though the true value is in range" if row["n_spurious"] else ""
+    return f"{row['n_nan']} NaN and {row['n_inf']} infinite entries of {entries}{spurious}"

@@ -1,0 +1,321 @@
+"""A worker process: rebuilds problems from their names and files, measures its share of every case, computes gradients.
+
+Started as `python -m bench.timing.worker CHANNEL_FD WATCH_FD`. It gets names and numbers, never objects; whatever goes
+wrong in a problem's code ends here, in a status and a reason, or in this process's own end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import hashlib
+import os
+import random
+import resource
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psutil
+import torch
+
+from bench import inputs as case_inputs
+from bench.methods import METHODS, Make, Objective, objective, prepare_form
+from bench.problems import Problem, ProblemError, load, shipped
+from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
+from bench.timing.channel import Channel, Watch
+from bench.timing.clocks import clocks_for
+from bench.timing.engine import Arm, Engine
+
+MEMORY_SHARE = 0.8
+"""A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
+UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::")
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def failure_of(error: BaseException) -> tuple[str, str]:
+    """Status and one-line reason of an exception that a method raised."""
+    first = (str(error).strip().splitlines() or [""])[0]
+    text = f"{type(error).__name__}: {first}"[:300]
+    words = str(error).lower()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(mark in words for mark in OUT_OF_MEMORY):
+        return "oom", text
+    if isinstance(error, NotImplementedError) or any(mark in words for mark in UNSUPPORTED):
+        return "unsupported", text
+    return "error", text
+
+
+def as_tuple(gradient: Any) -> tuple[Any, ...]:
+    """A gradient as a tuple, one entry per input."""
+    return tuple(gradient) if isinstance(gradient, (tuple, list)) else (gradient,)
+
+
+def mismatch(gradient: Any, point: tuple[torch.Tensor, ...]) -> str | None:
+    """Why a gradient is none of these inputs' (number, type, shape, dtype, device); None where it fits."""
+    parts = as_tuple(gradient)
+    if len(parts) != len(point):
+        return f"expected {len(point)} gradients, found {len(parts)}"
+    for part, tensor in zip(parts, point, strict=True):
+        if not isinstance(part, torch.Tensor):
+            return f"expected a tensor, found {type(part).__name__}"
+        for what, found, expected in (
+            ("shape", tuple(part.shape), tuple(tensor.shape)),
+            ("dtype", part.dtype, tensor.dtype),
+            ("device", part.device.type, tensor.device.type),
+        ):
+            if found != expected:
+                return f"expected {what} {expected}, found {found}"
+    return None
+
+
+def digest_of(gradient: Any) -> str:
+    """A short hash of a gradient's bits."""
+    sha = hashlib.sha256()
+    for part in as_tuple(gradient):
+        if isinstance(part, torch.Tensor):
+            sha.update(case_inputs.bits(part))
+    return sha.hexdigest()[:16]
+
+
+class CaseSetting:
+    """A case rebuilt in this process: its inputs on the device, its objective, and each method's `prepare`."""
+
+    def __init__(self, problem: Problem, case: Mapping[str, Any], data: str, seed: int) -> None:
+        self.problem, self.case = problem, case
+        self.wrt = problem.wrts[case["wrt"]]
+        self.forms = problem.forms(case["wrt"])
+        drawn = case_inputs.draw(problem, case["dims"], data, seed)
+        self.is_drawn = drawn is not None
+        if drawn is None:
+            return
+        self.rounded = case_inputs.rounded(drawn, getattr(torch, case["dtype"]))
+        self.inputs = {name: tensor.to(case["device"]) for name, tensor in self.rounded.items()}
+        self.input_hash = case_inputs.digest(self.rounded)
+
+    def objective(self) -> Objective:
+        """The loss as a function of the wrt inputs."""
+        return objective(self.problem, self.wrt, self.inputs)
+
+    @property
+    def point(self) -> tuple[torch.Tensor, ...]:
+        """The wrt inputs."""
+        return tuple(self.inputs[name] for name in self.wrt)
+
+    def prepare(self, method: str) -> Make:
+        """The method's first stage."""
+        if method in METHODS:
+            return METHODS[method].prepare(self.objective())
+        return prepare_form(self.forms[method], self.inputs)
+
+    def prepares(self, method: str) -> bool:
+        """Whether the method has a first stage of its own, whose cost is worth knowing."""
+        return method in METHODS or self.forms[method].prepare is not None
+
+    def loss_is_finite(self) -> bool:
+        """Whether the loss itself, in the case's dtype, is finite."""
+        return bool(torch.isfinite(self.objective().loss(*self.point)).all())
+
+    def reference(self) -> tuple[torch.Tensor, ...]:
+        """autograd's gradient in float64, of the same rounded inputs."""
+        doubled = {name: tensor.double() for name, tensor in self.inputs.items()}
+        exact = objective(self.problem, self.wrt, doubled)
+        leaves = exact.leaves()
+        return torch.autograd.grad(exact.loss(*leaves), leaves)
+
+
+class Worker:
+    """Answers the coordinator's requests, one at a time."""
+
+    def __init__(self, channel: Channel, watch: Watch) -> None:
+        self.channel, self.watch = channel, watch
+        self.problems: dict[str, Problem] = {}
+        self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
+            "load": self.load,
+            "time": self.time,
+            "gradients": self.gradients,
+        }
+
+    def serve(self) -> None:
+        """Until the other end closes."""
+        while True:
+            try:
+                request, _ = self.channel.receive()
+            except EOFError:
+                return
+            try:
+                self.requests[request["do"]](request)
+            except (BrokenPipeError, ConnectionError):
+                return
+            except Exception as error:
+                status, reason = failure_of(error)
+                self.channel.send({"failed": status, "reason": reason})
+            finally:
+                self.watch.enter(-1)
+
+    def load(self, request: dict[str, Any]) -> None:
+        """Rebuild the study's problems and warm this process up."""
+        for entry in request["problems"]:
+            path, sha256 = entry["path"], entry["sha256"]
+            source = shipped(entry["name"]) if path is None else load(Path(path), sha256)
+            if source.sha256 != sha256:
+                raise ProblemError(f"{source.path.name}: changed while the study was running; start the study again")
+            self.problems[entry["name"]] = source.problem
+        burn_in(request["devices"])
+        self.channel.send({"loaded": sorted(self.problems)})
+
+    def _setting(self, request: dict[str, Any], data: str, seed: int) -> CaseSetting:
+        case = request["case"]
+        torch.set_num_threads(case["threads"])
+        torch.set_float32_matmul_precision("highest" if case["numerics"] == "ieee" else "high")
+        return CaseSetting(self.problems[case["problem"]], case, data, seed)
+
+    def time(self, request: dict[str, Any]) -> None:
+        """This process's share of a case: samples and segments, what failed, and the gradients that were timed."""
+        deadline = perf_counter() + request["budget_s"]
+        names: list[str] = request["methods"]
+        self.watch.enter(-1)
+        setting = self._setting(request, TIMED_DATA, TIMED_SEED)
+        is_cuda = request["case"]["device"] == "cuda"
+        clocks = clocks_for(request["case"]["device"])
+        arms: list[Arm] = []
+        failures: dict[str, tuple[str, str]] = {}
+        setup_s: dict[str, float] = {}
+        peaks: dict[str, int] = {}
+        for index, name in enumerate(names):
+            self.watch.enter(index)
+            try:
+                if is_cuda:
+                    torch.cuda.synchronize()
+                    torch.cuda.reset_peak_memory_stats()
+                    resident = torch.cuda.memory_allocated()
+                started = perf_counter()
+                make = setting.prepare(name)
+                if is_cuda:
+                    torch.cuda.synchronize()
+                if setting.prepares(name):
+                    setup_s[name] = perf_counter() - started
+                arms.append(calibrated(name, make, clocks[0]))
+                if is_cuda:
+                    peaks[name] = torch.cuda.max_memory_allocated() - resident
+            except Exception as error:
+                failures[name] = failure_of(error)
+        rng = random.Random(f"{request['case_id']} {request['process']}")
+        engine = Engine(
+            arms, BASELINE, clocks, rng, lambda name: self.watch.enter(names.index(name)), failure_of, digest_of
+        )
+        if arms:
+            engine.run(deadline, request["budget_s"])
+        failures |= {arm.name: arm.failure for arm in arms if arm.failure}
+        columns = engine.samples.columns
+        columns["arm"] = [names.index(name) for name in columns["arm"]]
+        returned, blobs = self._pack({arm.name: arm.result for arm in arms if not arm.failure}, setting.point)
+        self.channel.send(
+            {
+                "samples": columns,
+                "segments": engine.segments,
+                "failures": failures,
+                "setup_s": setup_s,
+                "peak_memory_bytes": peaks,
+                "hashes": {arm.name: sorted(arm.hashes) for arm in arms},
+                "gradients": returned,
+            },
+            blobs if request["return_gradients"] else [],
+        )
+        gc.collect()
+
+    def gradients(self, request: dict[str, Any]) -> None:
+        """Untimed gradients of one draw by the methods asked for, and the reference."""
+        setting = self._setting(request, request["data"], request["seed"])
+        if not setting.is_drawn:
+            self.channel.send({"undrawn": f"the problem cannot draw {request['data']} data"})
+            return
+        names: list[str] = request["methods"]
+        found: dict[str, Any] = {}
+        failures: dict[str, tuple[str, str]] = {}
+        for index, name in enumerate(names):
+            self.watch.enter(index)
+            try:
+                found[name] = setting.prepare(name)()()
+            except Exception as error:
+                failures[name] = failure_of(error)
+        self.watch.enter(len(names))
+        returned, blobs = self._pack(found, setting.point)
+        reference = setting.reference()
+        self.channel.send(
+            {
+                "gradients": returned,
+                "failures": failures,
+                "loss_finite": setting.loss_is_finite(),
+                "input_hash": setting.input_hash,
+                "reference_shapes": [list(part.shape) for part in reference],
+            },
+            [*blobs, *(case_inputs.bits(part) for part in reference)],
+        )
+
+    @staticmethod
+    def _pack(found: Mapping[str, Any], point: tuple[torch.Tensor, ...]) -> tuple[dict[str, Any], list[bytes]]:
+        """Gradients as bytes, in the order of the inputs; a gradient that does not fit sends its mismatch instead."""
+        returned, blobs = {}, []
+        for name, gradient in found.items():
+            why = mismatch(gradient, point)
+            returned[name] = {"mismatch": why, "hash": None if why else digest_of(gradient)}
+            if why is None:
+                blobs.append(b"".join(case_inputs.bits(part) for part in as_tuple(gradient)))
+        return returned, blobs
+
+
+def calibrated(name: str, make: Make, clock: Any) -> Arm:
+    """An arm with a first estimate of its time: a second call, since a first one loads kernels, and more if cheap."""
+    call = make()
+    clock.block(call, 1)
+    estimate, result = clock.block(call, 1)
+    if estimate < 20e-3:
+        clock.block(call, 2)
+        estimate = min(clock.block(call, 3)[0] for _ in range(2))
+    return Arm(name, make, call, estimate, result=result)
+
+
+def burn_in(devices: list[str]) -> None:
+    """Run every method once on a small problem: first calls import and compile for seconds."""
+    torch.set_num_threads(1)
+    for device in devices:
+        point = torch.linspace(0.1, 1.0, 64, device=device).reshape(8, 8)
+        small = Objective(lambda x: ((x @ x) ** 2).sum(), (point,))
+        for method in METHODS.values():
+            with contextlib.suppress(Exception):
+                call = method.prepare(small)()
+                for _ in range(2):
+                    call()
+    gc.collect()
+    gc.freeze()  # a later collection then takes microseconds, not tens of milliseconds
+
+
+def contain() -> None:
+    """See that this process ends with its parent, and takes the fall where memory runs out."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        if not torch.cuda.is_available():  # a CUDA context reserves far more addresses than it uses
+            limit = psutil.Process().memory_info().vms + int(MEMORY_SHARE * psutil.virtual_memory().available)
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def main() -> None:
+    """Serve the coordinator on the descriptors given."""
+    channel_fd, watch_fd = int(sys.argv[1]), int(sys.argv[2])
+    contain()
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a problem's prints must not reach the coordinator's terminal
+        os.dup2(nowhere.fileno(), 1)
+    Worker(Channel(Connection(channel_fd)), Watch(watch_fd)).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What analysis costs and what it may not import."""
+
+import ast
+import subprocess
+import sys
+import time
+
+MODULES = """
+import importlib, pkgutil, sys
+import analysis
+for module in pkgutil.walk_packages(analysis.__path__, "analysis."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("torch", "bench")))
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_no_module_imports_torch_nor_the_half_of_bench_that_measures():
+    done = run("-c", MODULES)
+    assert done.returncode == 0, done.stderr
+    allowed = {"bench", "bench.schema", "bench.statistics", "bench.store", "bench.headlines"}
+    assert set(ast.literal_eval(done.stdout)) <= allowed
+
+
+def test_help_answers_before_anything_heavy_is_imported():
+    done = run("-X", "importtime", "-m", "analysis", "--help")
+    assert done.returncode == 0 and "report" in done.stdout and "compare" in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert not imported & {"numpy", "pandas", "matplotlib", "seaborn", "pyarrow", "scipy", "jinja2"}
+
+
+def test_help_is_quick():
+    def seconds() -> float:
+        started = time.perf_counter()
+        run("-m", "analysis", "report", "--help")
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(3)) < 0.3

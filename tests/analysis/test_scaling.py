@@ -1,0 +1,147 @@
+"""Exponents, crossovers and break-even points against the truth that the run was made from."""
+
+import math
+
+import numpy as np
+import pytest
+
+import analysis
+from analysis import scaling
+
+ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
+
+
+def pure(problem, method, n):
+    """Powers without a fixed cost; autograd, and what crosses it at n = 64 and at 181, are constructed."""
+    return {
+        "autograd": 50e-6,
+        "textbook": 50e-6 * (n / 64) ** 3,
+        "factored": 2e-6 * (n / 8) ** 2,
+        "gram": 50e-6 * (181 / n) ** 1.5,
+        "gram_prepared": 12e-6,
+        "backward": 50e-6,
+        "jacobian": 80e-6,
+    }.get(method)
+
+
+@pytest.fixture(scope="module")
+def cells(make_run):
+    grids = ((ONE, "W1", "float32"),)
+    return analysis.load([make_run(name="pure", truth=pure, grids=grids, sizes=(8, 32, 128, 256, 512))]).cells
+
+
+@pytest.fixture(scope="module")
+def realistic(run_folder):
+    return analysis.load([run_folder]).cells
+
+
+def one(frame, **values):
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+@pytest.mark.parametrize(("method", "power"), [("textbook", 3), ("factored", 2), ("autograd", 0), ("gram", -1.5)])
+def test_tail_exponent_is_the_power_and_its_interval_holds_it(cells, method, power):
+    row = one(scaling.tail_exponents(cells), method=method)
+    assert (row["size_from"], row["size_to"], row["points"]) == (128, 512, 3)
+    assert row["exponent"] == pytest.approx(power, abs=0.03)
+    assert row["exponent_low"] < power < row["exponent_high"]
+    assert row["exponent_high"] - row["exponent_low"] < 0.2
+
+
+def test_local_exponents_show_where_work_outgrows_the_fixed_cost(realistic):
+    rows = scaling.local_exponents(realistic)
+    mine = (rows["problem"] == ONE) & (rows["wrt"] == "W1") & (rows["dtype"] == "float32")
+    steps = rows[mine & (rows["method"] == "textbook")]
+    assert steps["size_from"].tolist() == [8, 32, 128] and steps["size_to"].tolist() == [32, 128, 512]
+    expected = [
+        math.log((8e-6 + 2.2e-11 * stop**3) / (8e-6 + 2.2e-11 * start**3)) / math.log(4)
+        for start, stop in ((8, 32), (32, 128), (128, 512))
+    ]
+    assert steps["exponent"].tolist() == pytest.approx(expected, abs=0.02)
+
+
+def test_a_curve_that_is_no_power_has_a_wider_interval(make_run):
+    def bent(problem, method, n):
+        return 50e-6 * (3 if n == 256 and method == "textbook" else 1) * (n / 8)
+
+    cells = analysis.load(
+        [make_run(name="bent", truth=bent, grids=((ONE, "W1", "float32"),), sizes=(128, 256, 512))]
+    ).cells
+    rows = scaling.tail_exponents(cells)
+    width = rows["exponent_high"] - rows["exponent_low"]
+    assert width[rows["method"] == "textbook"].item() > 5 * width[rows["method"] == "factored"].item()
+
+
+def test_one_time_is_no_exponent(cells):
+    assert scaling.tail_exponents(cells[cells["size"] == 8]).empty
+    assert scaling.local_exponents(cells[cells["size"] == 8]).empty
+
+
+def test_unknown_intervals_leave_the_exponent_without_one(cells):
+    blind = cells.assign(time_low_s=np.nan, time_high_s=np.nan)
+    row = one(scaling.tail_exponents(blind), method="textbook")
+    assert row["exponent"] == pytest.approx(3, abs=0.03)
+    assert math.isnan(row["exponent_low"]) and math.isnan(row["exponent_high"])
+
+
+@pytest.mark.parametrize(
+    ("method", "size", "relation"),
+    [("textbook", 64, "faster below, slower above"), ("gram", 181, "slower below, faster above")],
+)
+def test_crossover_has_its_size_its_interval_and_its_direction(cells, method, size, relation):
+    row = one(scaling.crossovers(cells), method=method)
+    assert row["relation"] == relation
+    assert row["size"] == pytest.approx(size, rel=0.01)
+    assert row["size_low"] < row["size"] < row["size_high"]
+    assert row["size_low"] < size < row["size_high"]
+
+
+def test_noise_around_one_is_no_crossover(cells):
+    row = one(scaling.crossovers(cells), method="backward")
+    assert math.isnan(row["size"])
+    assert "below" not in row["relation"]
+
+
+def test_methods_that_do_not_cross_say_on_which_side_they_are(cells):
+    rows = scaling.crossovers(cells)
+    assert one(rows, method="gram_prepared")["relation"] == "faster at every size"
+    assert one(rows, method="jacobian")["relation"] == "slower at every size"
+    assert "autograd" not in set(rows["method"])
+
+
+def test_an_undecided_size_widens_a_crossover_but_does_not_hide_it(cells):
+    unsure = cells["method"].eq("textbook") & cells["size"].eq(32)
+    blurred = cells.assign(ratio_high=cells["ratio_high"].where(~unsure, 3.0))
+    sharp, wide = (one(scaling.crossovers(frame), method="textbook") for frame in (cells, blurred))
+    assert wide["size"] == sharp["size"]
+    assert wide["size_low"] < 32 < sharp["size_low"]
+
+
+def test_preparing_pays_after_setup_over_saved_time(realistic):
+    rows = scaling.preparing_pays(realistic)
+    assert set(rows["method"]) == {"gram_prepared"} and set(rows["other"]) == {"textbook", "factored", "gram"}
+    row = one(rows, wrt="W1", size=512, other="gram")
+    expected = 3e-3 / ((14e-6 + 3e-11 * 512**3) - (11e-6 + 1.2e-11 * 512**3))
+    assert row["calls"] == pytest.approx(expected, rel=0.03)
+    assert row["calls_low"] < expected < row["calls_high"] < 1.1 * expected
+
+
+def test_preparing_never_pays_against_what_is_faster_anyway(realistic):
+    row = one(scaling.preparing_pays(realistic), wrt="W1", size=8, other="textbook")
+    assert row["calls"] == row["calls_high"] == math.inf
+
+
+def test_only_a_form_that_prepares_is_asked_whether_it_pays(realistic):
+    generic = realistic["family"] != "analytic"
+    cells = realistic.assign(setup_s=realistic["setup_s"].where(~generic, 5e-6))
+    assert set(scaling.preparing_pays(cells)["method"]) == {"gram_prepared"}
+
+
+def test_failed_cells_take_no_part(realistic):
+    failed = realistic[realistic["status"] != "ok"]
+    assert len(failed)
+    for find in (scaling.tail_exponents, scaling.local_exponents, scaling.crossovers, scaling.preparing_pays):
+        assert find(failed).empty

@@ -1,0 +1,79 @@
+"""The doors, opened as a user would: in a process of their own, with what they wrote read back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench import store
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a door did: its exit status, what it printed, and the run folder where there is one."""
+
+    code: int
+    text: str
+    folder: Path | None
+
+    def table(self, name: str) -> pd.DataFrame:
+        assert self.folder is not None, self.text
+        frame = store.read_table(self.folder, name)
+        strings = {column: "object" for column in frame if frame[column].dtype == "category"}
+        return frame.astype(strings)
+
+
+def door(*arguments: str, timeout: float = 150) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+@pytest.fixture(scope="session")
+def study_in():
+    """study_in(folder, text of the TOML, *arguments) runs `pytest --benchmark-only` on it."""
+
+    def run(folder: Path, toml: str, *arguments: str) -> Outcome:
+        file, out = folder / "asked.toml", folder / "out"
+        file.write_text(toml)
+        before = set(out.iterdir()) if out.is_dir() else set()
+        options = ["--benchmark-only", "--study", str(file), "--study-out", str(out), "-p", "no:cacheprovider"]
+        done = door("pytest", *options, *arguments)
+        new = sorted(set(out.iterdir()) - before) if out.is_dir() else []
+        return Outcome(done.returncode, done.stdout + done.stderr, new[0] if new else None)
+
+    return run
+
+
+@pytest.fixture
+def study(tmp_path, study_in):
+    """study(text of the TOML, *arguments), in a folder of the test's own."""
+    return lambda toml, *arguments: study_in(tmp_path, toml, *arguments)
+
+
+@pytest.fixture
+def pytester_door():
+    """pytest itself, run on this project."""
+
+    def run(*arguments: str) -> Outcome:
+        done = door("pytest", "-p", "no:cacheprovider", *arguments)
+        return Outcome(done.returncode, done.stdout + done.stderr, None)
+
+    return run
+
+
+@pytest.fixture
+def bench_door():
+    """`python -m bench`."""
+
+    def run(*arguments: str) -> Outcome:
+        done = door("bench", *arguments)
+        return Outcome(done.returncode, done.stdout + done.stderr, None)
+
+    return run

@@ -1,0 +1,54 @@
+import pytest
+import torch
+
+from bench.timing.clocks import DeviceClock, clocks_for
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+]
+
+
+def test_the_device_clock_leaves_out_the_gaps_between_launches():
+    small = torch.ones(8, 8, device="cuda")
+
+    def launches():
+        result = small
+        for _ in range(20):
+            result = result + small
+        return result
+
+    wall, device = clocks_for("cuda")
+    assert isinstance(device, DeviceClock)
+    wall.block(launches, 20)
+    wall_s, _ = wall.block(launches, 20)
+    device.expected_s = wall_s * 20
+    device_s, result = device.block(launches, 20)
+    assert 0 < device_s < 0.8 * wall_s  # tiny kernels are launch-bound
+    assert float(result[0, 0]) == 21.0
+
+
+def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
+    done = study(
+        'processes = 2\nbudget_s = 0.6\nseeds = 1\n[[grid]]\nwrt = ["first"]\nsizes = [32]\ndevices = ["cuda"]\n'
+        'dtypes = ["float32", "bfloat16"]\nmethods = ["textbook", "factored", "autograd", "jacrev"]\n'
+    )
+    cells, errors = done.table("cells"), done.table("errors")
+    assert set(cells["status"]) == {"ok"}, done.text
+    assert (cells["device_time_s"] > 0).all()
+    assert (cells["device_time_s"] < 1.5 * cells["time_s"]).all()
+    assert (cells["peak_memory_bytes"] > 0).all()
+    float32 = errors[errors["cell_id"].str.contains("float32") & (errors["data"] == "uniform")]
+    assert (float32["rel_fro"] < 1e-5).all()
+
+
+def test_tf32_is_another_computation_than_ieee(study):
+    done = study(
+        'processes = 2\nbudget_s = 0.6\nseeds = 1\n[[grid]]\nwrt = ["first"]\nsizes = [512]\ndevices = ["cuda"]\n'
+        'problems = ["linear_autoencoder_batch"]\nnumerics = ["ieee", "tf32"]\nmethods = ["factored", "autograd"]\n'
+        'data = ["uniform"]\n'
+    )
+    errors = done.table("errors").set_index("cell_id")["rel_fro"]
+    tf32 = errors[errors.index.str.contains("tf32")]
+    ieee = errors[errors.index.str.contains("ieee")]
+    assert tf32.min() > 10 * ieee.max()

@@ -1,0 +1,184 @@
+"""A study through its public door, `pytest --benchmark-only`."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from bench import schema
+
+TINY = """
+processes = 2
+budget_s = 0.2
+timeout_s = 3.0
+seeds = 2
+[[grid]]
+wrt = ["first"]
+sizes = [4, 6]
+devices = ["cpu"]
+data = ["uniform", "near_optimum"]
+"""
+
+BROKEN = """
+import os, time
+import torch
+from bench.problems import Problem
+
+def loss(A, b, x):
+    return ((A @ x - b) ** 2).sum() / 2
+
+def right(A, b, x):
+    return A.T @ (A @ x - b)
+
+def raises(A, b, x):
+    raise ArithmeticError("the author was not done | <script>alert(1)</script>")
+
+def exits(A, b, x):
+    os._exit(7)
+
+def hangs(A, b, x):
+    time.sleep(3600)
+
+def flat(A, b, x):
+    return (A.T @ (A @ x - b)).reshape(-1, 1)
+
+def doubled(A, b, x):
+    return (A.T @ (A @ x - b)).double()
+
+def greedy(A, b, x):
+    return torch.empty(2**44, dtype=x.dtype)
+
+problem = Problem(
+    name="least_squares", loss=loss,
+    shapes={"A": "m n", "b": "m", "x": "n"}, dims={"m": 2.0, "n": 1.0},
+    gradients={"x": {f.__name__: f for f in (right, raises, exits, hangs, flat, doubled, greedy)}},
+    source="Golub & Van Loan, 5.3",
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory, study_in):
+    folder = tmp_path_factory.mktemp("broken")
+    problem, json_file = folder / "mine.py", folder / "benchmark.json"
+    problem.write_text(BROKEN)
+    grid = TINY.replace('"near_optimum"', '"normal"')
+    done = study_in(folder, grid, "--problem", str(problem), f"--benchmark-json={json_file}")
+    return done, json.loads(json_file.read_text())
+
+
+EXPECTED = {
+    "right": ("ok", ""),
+    "raises": ("error", "ArithmeticError: the author was not done"),
+    "exits": ("crashed", "exit status 7"),
+    "hangs": ("timeout", "ran past 3 s"),
+    "flat": ("wrong", "expected shape (4,), found (4, 1)"),
+    "doubled": ("wrong", "expected dtype torch.float32, found torch.float64"),
+    "greedy": ("oom", ""),
+}
+
+
+@pytest.mark.parametrize("form", EXPECTED)
+def test_a_broken_form_costs_its_own_cell_only(broken, form):
+    done, _ = broken
+    cells = done.table("cells")
+    cell = cells[(cells["method"] == form) & (cells["size"] == 4)].iloc[0]
+    status, reason = EXPECTED[form]
+    assert cell["status"] == status, (cell["reason"], done.text)
+    assert reason in str(cell["reason"])
+    generic = cells[(cells["family"] != "analytic") & (cells["size"] == 4)]
+    assert set(generic["status"]) == {"ok"}
+    assert generic["ratio"].notna().all()
+    assert (generic["processes"] == 2).all()
+
+
+def test_what_was_hopeless_at_a_smaller_size_is_not_started_again(broken):
+    cells = broken[0].table("cells")
+    larger = cells[cells["size"] == 6].set_index("method")
+    assert larger.loc[["exits", "hangs", "greedy"], "status"].tolist() == ["skipped"] * 3
+    assert larger.loc["hangs", "reason"] == "timeout at size 4, so not started at a larger one"
+    assert larger.loc["right", "status"] == "ok"
+
+
+def test_pytest_benchmark_shows_the_very_samples_of_the_run(broken):
+    done, shown = broken
+    samples = done.table("samples")
+    of_cell = {b["extra_info"]["cell_id"]: b["stats"] for b in shown["benchmarks"]}
+    cell = next(name for name in of_cell if name.endswith("-right"))
+    recorded = samples[samples["cell_id"] == cell]["time_s"]
+    assert sorted(of_cell[cell]["data"]) == sorted(recorded)
+    assert len(recorded) >= 4
+
+
+def test_a_problem_file_leaves_its_name_and_hash_in_the_run_but_no_path(broken):
+    done, _ = broken
+    text = (done.folder / "run.json").read_text()
+    description = json.loads(text)
+    assert description["problems"]["least_squares"]["file"] == "mine.py"
+    assert len(description["problems"]["least_squares"]["source_hash"]) == 64
+    stripped = text.replace(json.dumps(description["command"], ensure_ascii=False), "")
+    assert str(done.folder.parent) not in stripped
+
+
+def test_strict_turns_failed_cells_into_failed_tests(study, tmp_path):
+    problem = tmp_path / "mine.py"
+    problem.write_text(BROKEN)
+    arguments = ["--problem", str(problem), "-k", "n4 and (right or raises)"]
+    assert study(TINY, *arguments, "--study-strict").code == 1
+    lenient = study(TINY, *arguments)
+    assert lenient.code == 0
+    assert "1 passed, 1 skipped" in lenient.text
+
+
+def test_a_selection_always_brings_its_baseline(study):
+    done = study(TINY, "-k", "n4 and factored and batch_mse")
+    cells = done.table("cells")
+    assert sorted(cells["method"]) == ["autograd", "factored"]
+    assert cells.set_index("method")["ratio"].notna().all()
+
+
+def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
+    done = study(TINY + 'dtypes = ["float32", "float64"]\nproblems = ["linear_autoencoder"]\n', "-k", "not jac")
+    cells, errors = done.table("cells"), done.table("errors")
+    assert done.code == 0, done.text
+    assert len(cells) == 2 * 2 * 7
+    assert set(cells["status"]) == {"ok"}
+    assert len(errors) == len(cells) * 2 * 2
+    of_dtype = errors.merge(cells[["cell_id", "dtype", "family", "size"]], on="cell_id")
+    assert of_dtype[of_dtype["dtype"] == "float64"]["rel_fro"].isna().all()
+    single = of_dtype[(of_dtype["dtype"] == "float32") & (of_dtype["family"] != "numeric")]
+    assert single["rel_fro"].between(0, 1e-3).all()  # near the optimum, where the gradient nearly cancels
+    assert (single[single["data"] == "uniform"]["rel_fro"] < 1e-6).all()
+    assert single["reference"].eq("float64").all()
+    same_inputs = errors[errors["cell_id"].str.contains("float32-cpu")].groupby(["data", "seed"])["input_hash"]
+    sizes = errors["cell_id"].str.extract(r"-(n\d+)-")[0].nunique()
+    assert (same_inputs.nunique() == sizes).all()
+
+
+def test_the_tables_have_the_columns_that_the_schema_promises(study):
+    done = study(TINY, "-k", "n4 and textbook and linear_autoencoder-")
+    for name, row in schema.TABLES.items():
+        assert list(done.table(name)) == list(schema.columns(row))
+    assert not pd.isna(done.table("segments")["floor_s"]).any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--study", "smoke"], "--study runs a study: give --benchmark-only with it"),
+        (["--problem", "x.py"], "--problem runs a study: give --benchmark-only with it"),
+        (["--benchmark-only", "--study", "nosuch"], "expected smoke, quick, full"),
+        (["--benchmark-only", "--problem", "nosuch.py"], "nosuch.py: no such file"),
+    ],
+)
+def test_bad_usage_is_one_line_before_anything_is_collected(pytester_door, arguments, said):
+    done = pytester_door(*arguments)
+    assert done.code == 4
+    assert said in done.text
+    assert "Traceback" not in done.text
+
+
+def test_plain_pytest_collects_no_study(pytester_door):
+    done = pytester_door("--collect-only", "-q", "bench", "tests/bench/test_statistics.py")
+    assert "test_gradient" not in done.text
+    assert done.code == 0

@@ -1,0 +1,59 @@
+import math
+import platform
+import subprocess
+import sys
+
+from bench.notebook import norms
+
+
+def test_the_notebooks_own_comparison_still_comes_out_as_it_did():
+    """It printed 5.5e-6, 3.0e-6, 6.5e-6 and 5.8e-6, unseeded; over 400 seeds W1's ranged from 1.7e-6 to 9.6e-6."""
+    by_seed = [norms(seed) for seed in range(30)]
+    for comparison in zip(*by_seed, strict=True):
+        differences = [norm.difference for norm in comparison]
+        assert min(differences) > 0
+        assert max(differences) < 2e-5
+        assert 1e-6 < math.exp(sum(map(math.log, differences)) / len(differences)) < 1e-5
+        assert max(norm.difference / norm.gradient for norm in comparison) < 1e-6
+
+
+def test_the_four_norms_are_printed(bench_door):
+    done = bench_door("notebook")
+    assert done.code == 0
+    assert done.text.count("‖by hand − jacobian‖") == 4
+    assert "Warning" not in done.text
+
+
+def test_list_names_problems_forms_methods_and_studies(bench_door):
+    said = bench_door("list").text
+    for name in ("linear_autoencoder_batch_mse", "gram_prepared", "W1+W2", "central_difference", "quick"):
+        assert name in said
+
+
+def test_plan_says_what_is_skipped_why_and_how_long_it_takes(bench_door):
+    done = bench_door("plan", "quick")
+    assert done.code == 0
+    assert "linear_autoencoder-W1-n512-float32-cpu-1t-ieee-hot: n=512 p=256" in done.text
+    assert "jacfwd: skipped, predicted to need" in done.text
+    assert "estimated time" in done.text.splitlines()[-1]
+
+
+def test_a_machine_is_described_without_names_or_paths(bench_door):
+    done = bench_door("machine")
+    assert done.code == 0
+    assert '"cpu_flags"' in done.text
+    assert platform.node() not in done.text
+    assert "/usr/" not in done.text
+
+
+def test_bad_usage_is_one_line_and_exit_two(bench_door):
+    for arguments in (["plan", "nosuch"], ["recover", "nosuch"], ["plan", "--problem", "nosuch.py"], ["nosuch"], []):
+        done = bench_door(*arguments)
+        assert done.code == 2
+        assert "Traceback" not in done.text
+
+
+def test_help_costs_no_torch():
+    modules = "bench.__main__, bench.schema, bench.store, bench.statistics, bench.headlines, bench.pytest_plugin"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -1,0 +1,139 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench import cases, study
+from bench.cases import Limits
+from bench.prediction import Predictions
+from bench.problems import PROBLEMS, Problem, Source, shipped
+from bench.study import StudyError
+
+SOURCES = {name: shipped(name) for name in PROBLEMS}
+LAPTOP = Limits({"cpu": 16_000_000_000})
+GRID = "[[grid]]\nsizes = [8]\n"
+
+
+def test_all_mistakes_of_a_file_are_told_at_once_each_in_a_line():
+    text = """
+    budget_s = -1
+    procesess = 3
+    [[grid]]
+    sizes = [8, -4, 1000000000000, 2.5]
+    dtypes = ["float23"]
+    wrt = []
+    [[grid]]
+    size = [3]
+    """
+    with pytest.raises(StudyError) as caught:
+        study.parse(text, "mine")
+    assert sorted(str(caught.value).splitlines()) == [
+        "mine: budget_s: found -1; accepted: a number above 0.0",
+        "mine: grid[0].dtypes[0]: found 'float23'; accepted: 'float16', 'bfloat16', 'float32' or 'float64'",
+        "mine: grid[0].sizes[1]: found -4; accepted: a number at least 1",
+        "mine: grid[0].sizes[2]: found 1000000000000; accepted: a number at most 65536",
+        "mine: grid[0].sizes[3]: found 2.5; expected a valid integer",
+        "mine: grid[0].wrt: found an empty list; give at least one",
+        "mine: grid[1].size: unknown key; did you mean sizes?",
+        "mine: grid[1].sizes: missing; it must be given",
+        "mine: procesess: unknown key; did you mean processes?",
+    ]
+
+
+@pytest.mark.parametrize("text", ["[[grid]\n", "a = ", "[[grid]]\nsizes = [8", "\x00"])
+def test_what_is_not_toml_is_told_in_a_line(text):
+    with pytest.raises(StudyError, match="mine: not TOML: ") as caught:
+        study.parse(text, "mine")
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_are_told_with_the_nearest():
+    asked = study.parse(
+        '[[grid]]\nsizes = [8]\nproblems = ["linear_autoencodr"]\nmethods = ["jacref"]\ndims = {q = 2.0}\n', "x"
+    )
+    with pytest.raises(StudyError) as caught:
+        cases.plan(asked, SOURCES, LAPTOP)
+    assert "x: grid[0].problems: found 'linear_autoencodr'; did you mean linear_autoencoder?" in str(caught.value)
+    assert "x: grid[0].methods: found 'jacref'; did you mean jacrev?" in str(caught.value)
+    assert "x: grid[0].dims: found 'q'; accepted: n, p, m" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", study.STUDIES)
+def test_built_in_studies_are_valid_and_plan_unique_cells(name):
+    plan = cases.plan(study.find(name), SOURCES, LAPTOP)
+    assert len({cell.cell_id for cell in plan.cells}) == len(plan.cells) > 20
+    assert {cell.case.problem.name for cell in plan.cells} <= set(PROBLEMS)
+
+
+def planned(text, limits=LAPTOP, sources=SOURCES, **options):
+    return cases.plan(study.parse(text, "x"), sources, limits, **options)
+
+
+def status_of(plan, *parts):
+    (cell,) = [cell for cell in plan.cells if all(part in f"-{cell.cell_id}-" for part in parts)]
+    return cell.status, cell.reason
+
+
+def test_what_cannot_run_is_known_beforehand_and_stays_in_the_plan():
+    plan = planned(
+        '[[grid]]\nsizes = [8, 512]\nwrt = ["W1"]\ndevices = ["cpu", "cuda"]\nproblems = ["linear_autoencoder"]\n'
+        'numerics = ["ieee", "tf32"]\n'
+    )
+    assert status_of(plan, "-n8-", "-cpu-", "-ieee-", "-jacfwd-")[0] == "ok"
+    status, reason = status_of(plan, "-n512-", "-cpu-", "-ieee-", "-jacfwd-")
+    assert (status, "predicted to need 482 GB, the machine has 16 GB free") == ("skipped", reason)
+    status, reason = status_of(plan, "-n512-", "-cpu-", "-ieee-", "-central_difference-")
+    assert status == "skipped"
+    assert "the study's limit is 0.12 s" in reason
+    assert status_of(plan, "-n8-", "-cuda-", "-ieee-", "-autograd-") == (
+        "unsupported",
+        "no cuda device on this machine",
+    )
+    assert status_of(plan, "-n8-", "-cpu-", "-tf32-", "-autograd-")[0] == "unsupported"
+
+
+def test_auto_means_the_devices_there_are():
+    text = '[[grid]]\nsizes = [8]\nmethods = ["autograd"]\n'
+    assert {cell.case.device for cell in planned(text).cells} == {"cpu"}
+    both = Limits({"cpu": 10**10, "cuda": 10**10})
+    assert {cell.case.device for cell in planned(text, both).cells} == {"cpu", "cuda"}
+
+
+def test_overridden_dimensions_are_part_of_the_case():
+    plan = planned('[[grid]]\nsizes = [8]\nproblems = ["linear_autoencoder_batch"]\ndims = {m = 32.0}\n')
+    cell = plan.cells[0]
+    assert cell.case.dims == {"m": 256, "n": 8, "p": 4}
+    assert cell.case.case_id.startswith("linear_autoencoder_batch-W1-n8_m256-float32-cpu-1t-ieee-hot")
+
+
+def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
+    toy = Problem(
+        name="toy", loss=lambda x, y: (x * y).sum(), shapes={"x": "n", "y": "n"}, dims={"n": 1.0},
+        gradients={"y": {"by_hand": lambda x: x}, ("x", "y"): {"by_hand": lambda x, y: (y, x)}},
+    )  # fmt: skip
+    sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
+    plan = cases.plan(study.find("quick"), sources, LAPTOP, problems_replaced=True)
+    assert {(c.case.wrt, c.case.dtype) for c in plan.cells} >= {("y", "float16"), ("x+y", "float32")}
+    assert ("x+y", "float16") not in {(c.case.wrt, c.case.dtype) for c in plan.cells}
+
+
+def test_a_form_may_not_take_a_methods_name():
+    toy = Problem(
+        name="toy", loss=lambda x: x.sum(), shapes={"x": "n"}, dims={"n": 1.0},
+        gradients={"x": {"jacrev": lambda x: torch.ones_like(x)}},
+    )  # fmt: skip
+    sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
+    with pytest.raises(StudyError, match="the form 'jacrev' has a method's name; rename it"):
+        cases.plan(study.parse(GRID, "x"), sources, LAPTOP)
+
+
+def test_what_smaller_sizes_foretell_is_not_started():
+    plan = planned('[[grid]]\nsizes = [8, 16, 32, 64]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\n')
+    seen = Predictions()
+    cells = {cell.case.size: cell for cell in plan.cells if cell.method == "textbook"}
+    seen.note(cells[8], "ok", 1e-3)
+    assert seen.reason_to_skip(cells[16], plan.study) is None
+    seen.note(cells[16], "ok", 8e-3)
+    assert seen.time_s(cells[32]) == pytest.approx(64e-3)
+    assert seen.reason_to_skip(cells[32], plan.study) is None
+    assert "predicted 0.51 s a call from smaller sizes" in seen.reason_to_skip(cells[64], plan.study)
