@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import struct
 import tempfile
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from time import monotonic_ns
 from typing import Any
 
-_ENTRY = struct.Struct("=qq")
+_ENTRY_BYTES = 16
 
 
 class Channel:
@@ -39,28 +38,35 @@ class Channel:
 
 
 class Watch:
-    """Which arm (its index, −1 for none) is being called, since when (nanoseconds of the monotonic clock)."""
+    """Which arm (its index, −1 for none) is being called, since when (nanoseconds of the monotonic clock).
+
+    A reader may find one field of an old entry beside one of a new: believe what two readings apart agree on.
+    """
 
     def __init__(self, descriptor: int | None = None) -> None:
         if descriptor is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the mapping
-            self._file.write(_ENTRY.pack(-1, 0))
-            self._file.flush()
+            self._file.truncate(_ENTRY_BYTES)
             descriptor = self._file.fileno()
         self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _ENTRY.size)
+        self._memory = mmap.mmap(descriptor, _ENTRY_BYTES)
+        # Items of a view are stored whole; struct.pack_into would clear the memory first, for a reader to see.
+        self._entry = memoryview(self._memory).cast("q")
+        if hasattr(self, "_file"):
+            self.enter(-1)
 
     def enter(self, index: int) -> None:
         """Note the arm that is called next."""
-        _ENTRY.pack_into(self._memory, 0, index, monotonic_ns())
+        self._entry[0] = index
+        self._entry[1] = monotonic_ns()
 
-    def read(self) -> tuple[int, float]:
-        """The arm's index, and for how many seconds it has been called."""
-        index, since = _ENTRY.unpack_from(self._memory, 0)
-        return index, (monotonic_ns() - since) * 1e-9
+    def read(self) -> tuple[int, int]:
+        """The arm's index, and since when it is being called."""
+        return self._entry[0], self._entry[1]
 
     def close(self) -> None:
         """Release the memory."""
+        self._entry.release()
         self._memory.close()
         if hasattr(self, "_file"):
             self._file.close()

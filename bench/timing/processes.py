@@ -67,15 +67,16 @@ class WorkerProcess:
         process = self._process
         paused_s = 0.0  # a machine that was suspended for a while is no arm's fault
         try:
-            polled = monotonic()
+            polled, before = monotonic(), (-1, 0)
             while not process.channel.connection.poll(POLL_S):
                 now = monotonic()
                 paused_s += max(0.0, now - polled - 10 * POLL_S)
                 polled = now
-                index, seconds = process.watch.read()
-                if index >= 0 and seconds - paused_s > limit_s:
+                entry = index, since_ns = process.watch.read()
+                if index >= 0 and entry == before and now - since_ns * 1e-9 - paused_s > limit_s:
                     self.stop()
                     raise WorkerDied(index, "timeout", f"a call ran past {limit_s:g} s; its process was stopped")
+                before = entry
             return process.channel.receive()
         except (EOFError, ConnectionError, OSError):
             index, _ = process.watch.read()
