@@ -117,9 +117,9 @@ def _summary(compared: pd.DataFrame) -> Iterator[str]:
             f"B's time over A's: median {text.number(middle)} over these {len(measured)} cells, "
             f"{text.number(low)} to {text.number(high)} for the middle 80 %."
         )
-    rest = {str(name): int(count) for name, count in compared["reason"].value_counts().items()}
-    if rest:
-        yield f"Not compared: {text.counted({name + ';': count for name, count in rest.items()}).rstrip(';')}."
+    rest = compared["reason"].value_counts().items()
+    if reasons := "; ".join(f"{count} {name}" for name, count in rest):
+        yield f"Not compared: {reasons}."
 
 
 def write_comparison(frames_a: Frames, frames_b: Frames, compared: pd.DataFrame, folder: Path) -> list[Path]:

@@ -25,7 +25,8 @@ TABLES = ("cells", "segments", "errors", "derivations")
 class Frames:
     """The tables of some runs, concatenated (columns as in `bench.schema`, texts as plain strings), in run order.
 
-    `cells` has one more column, `shape`: the overridden dimensions as the case's name has them (`m8192`), else empty.
+    `cells` has one more column, `shape`: the dimensions that the study overrode, as multiples of the size (`m = 32 n`
+    for size n), else empty.
     """
 
     runs: list[dict[str, Any]]
@@ -75,7 +76,7 @@ def load(paths: Iterable[str | Path]) -> Frames:
         print(f"warning: left out: {message}", file=sys.stderr)
     whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
     whole["cells"]["shape"] = [
-        _shape(*row) for row in whole["cells"][["case_id", "problem", "wrt"]].itertuples(index=False)
+        _shape(*row) for row in whole["cells"][["case_id", "problem", "wrt", "size", "dims"]].itertuples(index=False)
     ]
     return Frames(runs, **whole, folders=folders)
 
@@ -96,10 +97,12 @@ def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(categories, "object"))
 
 
-def _shape(case_id: str, problem: str, wrt: str) -> str:
-    """`m8192` of `…-n32_m8192-float32-…`; empty where the case has the problem's own dimensions."""
-    size = case_id.removeprefix(f"{problem}-{wrt}-").split("-", 1)[0]
-    return size.partition("_")[2]
+def _shape(case_id: str, problem: str, wrt: str, size: int, dims: str) -> str:
+    """`m = 32 n` of `…-n256_m8192-float32-…`; empty where the case has the problem's own dimensions."""
+    token = case_id.removeprefix(f"{problem}-{wrt}-").split("-", 1)[0]
+    overridden = token.split("_")[1:]
+    pairs = [dim.split("=") for dim in dims.split()]
+    return ", ".join(f"{name} = {int(value) / size:.3g} n" for name, value in pairs if name + value in overridden)
 
 
 def find(run: str, results: Path) -> Path:

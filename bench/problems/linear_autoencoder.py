@@ -6,7 +6,8 @@ With r = W2 W1 Y − Y:  dL = 2 rᵀ (dW2 W1 Y + W2 dW1 Y), hence
     ∂L/∂W2 = 2 r (W1 Y)ᵀ = 2 (W2 W1 − I) Y Yᵀ W1ᵀ.
 
 Both ways of writing each are right. For N inputs and M hidden units, the left one (`factored`) costs 8NM flops for W1
-and the right one (`textbook`) 6N²M, so the order of evaluation, not the derivation, decides whether it pays.
+and the right one (`textbook`) 6N²M, so the order of evaluation, not the derivation, decides whether it pays. For the
+same reason `factored` doubles a vector, not the matrix that it becomes.
 """
 
 import torch
@@ -39,18 +40,18 @@ def textbook_both(Y, W1, W2):
 
 
 def factored_W1(Y, W1, W2):
-    return 2 * ((W2.T @ (W2 @ (W1 @ Y) - Y)) @ Y.T)
+    return (2 * (W2.T @ (W2 @ (W1 @ Y) - Y))) @ Y.T
 
 
 def factored_W2(Y, W1, W2):
     Z = W1 @ Y
-    return 2 * ((W2 @ Z - Y) @ Z.T)
+    return (2 * (W2 @ Z - Y)) @ Z.T
 
 
 def factored_both(Y, W1, W2):
     Z = W1 @ Y
-    residual = W2 @ Z - Y
-    return 2 * ((W2.T @ residual) @ Y.T), 2 * (residual @ Z.T)
+    doubled = 2 * (W2 @ Z - Y)
+    return (W2.T @ doubled) @ Y.T, doubled @ Z.T
 
 
 problem = Problem(

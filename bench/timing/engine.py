@@ -30,6 +30,8 @@ ALIKE = 1.5
 FAR = 8.0
 """An arm slower than the baseline by more than this may be bracketed instead of interleaved."""
 MOST_SLOW_VISITS = 4
+LONGEST_SPIN_S = 20e-3
+"""A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
 DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
 
@@ -224,8 +226,8 @@ class Engine:
         if seconds is None:
             return
         self.samples.add(arm.name, segment, round_, position, plan.calls, seconds, "wall")
-        if self.device is not None and reads_device:
-            calls = min(plan.calls, 4)
+        calls = min(plan.calls, 4)
+        if self.device is not None and reads_device and seconds * calls < LONGEST_SPIN_S:
             self.device.expected_s = seconds * calls
             on_device = self._timed(arm, Plan(calls, 0), self.device)
             if on_device is not None:

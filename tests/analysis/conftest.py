@@ -75,7 +75,7 @@ class Recipe:
     threads: int = 1
     scale: float = 1.0
     seed: int = 0
-    size_suffix: str = ""
+    samples_per_size: int = 0
     edit: Callable[[dict[str, Any]], Any] = lambda run: None
     statuses: dict[str, tuple[str, str | None]] = dataclasses.field(default_factory=dict)
     truth: Callable[[str, str, int], float | None] = truth
@@ -109,11 +109,13 @@ def plan(recipe: Recipe) -> Iterator[schema.Cell]:
     for (problem, wrt, dtype), size, (method, family) in itertools.product(recipe.grids, recipe.sizes, METHODS.items()):
         if recipe.truth(problem, method, size) is None:
             continue
-        case = f"{problem}-{wrt}-n{size}{recipe.size_suffix}-{dtype}-{recipe.device}-{recipe.threads}t-ieee-hot"
+        m = recipe.samples_per_size * size or 1
+        suffix = f"_m{m}" if recipe.samples_per_size else ""
+        case = f"{problem}-{wrt}-n{size}{suffix}-{dtype}-{recipe.device}-{recipe.threads}t-ieee-hot"
         status, reason = recipe.statuses.get(method) or failure(method, size, dtype)
         yield schema.Cell(**blank | {
             "run_id": recipe.name, "cell_id": f"{case}-{method}", "case_id": case, "problem": problem, "wrt": wrt,
-            "method": method, "family": family, "size": size, "dims": f"m=1 n={size} p={size // 2}",
+            "method": method, "family": family, "size": size, "dims": f"m={m} n={size} p={size // 2}",
             "parameters": size * size // 2, "dtype": dtype, "device": recipe.device, "threads": recipe.threads,
             "numerics": "ieee", "cache": "hot", "status": status, "reason": reason, "samples": 0, "processes": 0,
             "setup_s": SETUP_S if method == "gram_prepared" else None,

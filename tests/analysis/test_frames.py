@@ -74,9 +74,9 @@ def test_nothing_to_load_says_so():
 
 def test_shape_names_the_dimensions_that_a_study_overrode(make_run):
     plain = analysis.load([make_run(name="plain", sizes=(8,))]).cells
-    tall = analysis.load([make_run(name="tall", sizes=(8,), size_suffix="_m8192")]).cells
+    tall = analysis.load([make_run(name="tall", sizes=(8, 32), samples_per_size=32)]).cells
     assert set(plain["shape"]) == {""}
-    assert set(tall["shape"]) == {"m8192"}
+    assert set(tall["shape"]) == {"m = 32 n"}  # one series, whatever the size
 
 
 def test_errors_are_medians_over_seeds_with_their_range(run_folder):
