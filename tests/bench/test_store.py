@@ -31,9 +31,8 @@ def record(method="autograd", times=(2e-5, 2.1e-5, 1.9e-5, 2e-5)):
         for p in (0, 1)
         for s in (0, 1)
     ]
-    errors = [Error(**dict.fromkeys(schema.columns(Error)) | {
-        "run_id": RUN, "cell_id": f"case-{method}", "data": "uniform", "seed": 0, "status": "ok", "rel_fro": float("nan"),
-    })]  # fmt: skip
+    error = dict.fromkeys(schema.columns(Error)) | {"run_id": RUN, "cell_id": f"case-{method}", "data": "uniform"}
+    errors = [Error(**error | {"seed": 0, "status": "ok", "rel_fro": float("nan")})]
     return store.CaseRecord("case", [cell(method)], samples, segments, errors)
 
 
