@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from bench import machine, scoring, store
+from bench import scoring, store
 from bench.cases import Case, Plan, PlannedCell
-from bench.methods import METHODS
+from bench.description import describe
 from bench.prediction import Predictions
 from bench.problems import Source
-from bench.schema import SCHEMA_VERSION, TIMED_DATA, TIMED_SEED, Cell, Error, Segment
+from bench.schema import TIMED_DATA, TIMED_SEED, Cell, Error, Segment
 from bench.scoring import Draw, Gradient
 from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
 
@@ -51,35 +51,6 @@ class _Share:
     """Method → wall-clock samples, in seconds."""
 
 
-def describe_problem(source: Source, order: int) -> dict[str, Any]:
-    """What run.json says of a problem: the file's name and hash, no path."""
-    problem = source.problem
-    return {
-        "label": problem.label or problem.name,
-        "source": problem.source,
-        "order": order,
-        "file": source.path.name,
-        "source_hash": source.sha256,
-        "shapes": dict(problem.shapes),
-        "dims": dict(problem.dims),
-        "forms": {wrt: list(problem.forms(wrt)) for wrt in problem.wrts},
-    }
-
-
-def describe_methods(plan: Plan) -> dict[str, dict[str, Any]]:
-    """What run.json says of every method in the plan: forms first, in the order in which problems name them."""
-    names = dict.fromkeys(cell.method for cell in plan.cells)
-    order = [name for name in names if name not in METHODS] + [name for name in METHODS if name in names]
-    return {
-        name: {
-            "label": METHODS[name].label if name in METHODS else name.replace("_", " "),
-            "family": METHODS[name].family if name in METHODS else "analytic",
-            "order": position,
-        }
-        for position, name in enumerate(order)
-    }
-
-
 class Run:
     """A run folder being filled. Use as a context manager: leaving it ends the workers and builds the tables."""
 
@@ -89,28 +60,13 @@ class Run:
         self.plan, self.folder = plan, out / self.run_id
         self.measuring_s = self.scoring_s = 0.0
         self._predictions = Predictions()
-        used = {cell.case.problem.name for cell in plan.cells}
-        description = {
-            "schema_version": SCHEMA_VERSION,
-            "run_id": self.run_id,
-            "state": "running",
-            "label": label,
-            "started": now.isoformat(timespec="seconds"),
-            "command": command,
-            "study": plan.study.model_dump(),
-            "problems": {n: describe_problem(s, order) for order, (n, s) in enumerate(sources.items()) if n in used},
-            "methods": describe_methods(plan),
-            "versions": machine.versions(),
-            "machine": machine.describe(),
-            "ceilings": None,
-            "clock": None,
-        }
+        description = describe(plan, sources, self.run_id, now, label, command)
         self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
         devices = sorted({cell.case.device for cell in plan.cells if cell.status == "ok"})
         entries = [
             {"name": name, "path": None if source.is_shipped else str(source.path), "sha256": source.sha256}
             for name, source in sources.items()
-            if name in used
+            if name in description["problems"]
         ]
         load = {"problems": entries, "devices": devices}
         self._workers = [WorkerProcess(load) for _ in range(plan.study.processes)] if devices else []

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import hashlib
 import os
 import random
 import resource
@@ -24,13 +23,15 @@ from typing import Any
 import psutil
 import torch
 
-from bench import inputs as case_inputs
-from bench.methods import METHODS, Make, Objective, objective, prepare_form
+from bench.gradients import bits_of, digest_of, mismatch
+from bench.inputs import bits
+from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Arm, Engine
+from bench.timing.setting import CaseSetting
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
@@ -48,84 +49,6 @@ def failure_of(error: BaseException) -> tuple[str, str]:
     if isinstance(error, NotImplementedError) or any(mark in words for mark in UNSUPPORTED):
         return "unsupported", text
     return "error", text
-
-
-def as_tuple(gradient: Any) -> tuple[Any, ...]:
-    """A gradient as a tuple, one entry per input."""
-    return tuple(gradient) if isinstance(gradient, (tuple, list)) else (gradient,)
-
-
-def mismatch(gradient: Any, point: tuple[torch.Tensor, ...]) -> str | None:
-    """Why a gradient is none of these inputs' (number, type, shape, dtype, device); None where it fits."""
-    parts = as_tuple(gradient)
-    if len(parts) != len(point):
-        return f"expected {len(point)} gradients, found {len(parts)}"
-    for part, tensor in zip(parts, point, strict=True):
-        if not isinstance(part, torch.Tensor):
-            return f"expected a tensor, found {type(part).__name__}"
-        for what, found, expected in (
-            ("shape", tuple(part.shape), tuple(tensor.shape)),
-            ("dtype", part.dtype, tensor.dtype),
-            ("device", part.device.type, tensor.device.type),
-        ):
-            if found != expected:
-                return f"expected {what} {expected}, found {found}"
-    return None
-
-
-def digest_of(gradient: Any) -> str:
-    """A short hash of a gradient's bits."""
-    sha = hashlib.sha256()
-    for part in as_tuple(gradient):
-        if isinstance(part, torch.Tensor):
-            sha.update(case_inputs.bits(part))
-    return sha.hexdigest()[:16]
-
-
-class CaseSetting:
-    """A case rebuilt in this process: its inputs on the device, its objective, and each method's `prepare`."""
-
-    def __init__(self, problem: Problem, case: Mapping[str, Any], data: str, seed: int) -> None:
-        self.problem, self.case = problem, case
-        self.wrt = problem.wrts[case["wrt"]]
-        self.forms = problem.forms(case["wrt"])
-        drawn = case_inputs.draw(problem, case["dims"], data, seed)
-        self.is_drawn = drawn is not None
-        if drawn is None:
-            return
-        self.rounded = case_inputs.rounded(drawn, getattr(torch, case["dtype"]))
-        self.inputs = {name: tensor.to(case["device"]) for name, tensor in self.rounded.items()}
-        self.input_hash = case_inputs.digest(self.rounded)
-
-    def objective(self) -> Objective:
-        """The loss as a function of the wrt inputs."""
-        return objective(self.problem, self.wrt, self.inputs)
-
-    @property
-    def point(self) -> tuple[torch.Tensor, ...]:
-        """The wrt inputs."""
-        return tuple(self.inputs[name] for name in self.wrt)
-
-    def prepare(self, method: str) -> Make:
-        """The method's first stage."""
-        if method in METHODS:
-            return METHODS[method].prepare(self.objective())
-        return prepare_form(self.forms[method], self.inputs)
-
-    def prepares(self, method: str) -> bool:
-        """Whether the method has a first stage of its own, whose cost is worth knowing."""
-        return method in METHODS or self.forms[method].prepare is not None
-
-    def loss_is_finite(self) -> bool:
-        """Whether the loss itself, in the case's dtype, is finite."""
-        return bool(torch.isfinite(self.objective().loss(*self.point)).all())
-
-    def reference(self) -> tuple[torch.Tensor, ...]:
-        """autograd's gradient in float64, of the same rounded inputs."""
-        doubled = {name: tensor.double() for name, tensor in self.inputs.items()}
-        exact = objective(self.problem, self.wrt, doubled)
-        leaves = exact.leaves()
-        return torch.autograd.grad(exact.loss(*leaves), leaves)
 
 
 class Worker:
@@ -254,7 +177,7 @@ class Worker:
                 "input_hash": setting.input_hash,
                 "reference_shapes": [list(part.shape) for part in reference],
             },
-            [*blobs, *(case_inputs.bits(part) for part in reference)],
+            [*blobs, *(bits(part) for part in reference)],
         )
 
     @staticmethod
@@ -265,7 +188,7 @@ class Worker:
             why = mismatch(gradient, point)
             returned[name] = {"mismatch": why, "hash": None if why else digest_of(gradient)}
             if why is None:
-                blobs.append(b"".join(case_inputs.bits(part) for part in as_tuple(gradient)))
+                blobs.append(bits_of(gradient))
         return returned, blobs
 
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
+from bench.gradients import as_tuple
 from bench.inputs import draw, rounded
 from bench.methods import METHODS, objective, prepare_form
 from bench.problems import PROBLEMS, Form, Problem, ProblemError, load
-from bench.timing.worker import as_tuple
 
 CELLS = [
     (problem, wrt, method)

@@ -1,0 +1,58 @@
+"""A case rebuilt in a worker process, from names and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from bench import inputs as case_inputs
+from bench.methods import METHODS, Make, Objective, objective, prepare_form
+from bench.problems import Problem
+
+
+class CaseSetting:
+    """A case rebuilt in this process: its inputs on the device, its objective, and each method's `prepare`."""
+
+    def __init__(self, problem: Problem, case: Mapping[str, Any], data: str, seed: int) -> None:
+        self.problem, self.case = problem, case
+        self.wrt = problem.wrts[case["wrt"]]
+        self.forms = problem.forms(case["wrt"])
+        drawn = case_inputs.draw(problem, case["dims"], data, seed)
+        self.is_drawn = drawn is not None
+        if drawn is None:
+            return
+        self.rounded = case_inputs.rounded(drawn, getattr(torch, case["dtype"]))
+        self.inputs = {name: tensor.to(case["device"]) for name, tensor in self.rounded.items()}
+        self.input_hash = case_inputs.digest(self.rounded)
+
+    def objective(self) -> Objective:
+        """The loss as a function of the wrt inputs."""
+        return objective(self.problem, self.wrt, self.inputs)
+
+    @property
+    def point(self) -> tuple[torch.Tensor, ...]:
+        """The wrt inputs."""
+        return tuple(self.inputs[name] for name in self.wrt)
+
+    def prepare(self, method: str) -> Make:
+        """The method's first stage."""
+        if method in METHODS:
+            return METHODS[method].prepare(self.objective())
+        return prepare_form(self.forms[method], self.inputs)
+
+    def prepares(self, method: str) -> bool:
+        """Whether the method has a first stage of its own, whose cost is worth knowing."""
+        return method in METHODS or self.forms[method].prepare is not None
+
+    def loss_is_finite(self) -> bool:
+        """Whether the loss itself, in the case's dtype, is finite."""
+        return bool(torch.isfinite(self.objective().loss(*self.point)).all())
+
+    def reference(self) -> tuple[torch.Tensor, ...]:
+        """autograd's gradient in float64, of the same rounded inputs."""
+        doubled = {name: tensor.double() for name, tensor in self.inputs.items()}
+        exact = objective(self.problem, self.wrt, doubled)
+        leaves = exact.leaves()
+        return torch.autograd.grad(exact.loss(*leaves), leaves)
