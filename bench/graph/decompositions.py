@@ -1,0 +1,139 @@
+"""How composite operations are broken up when a function is traced, so that arithmetics need to know few of them.
+
+Not `core_aten_decompositions()` whole: it also takes apart what an arithmetic does better in one piece (`eye`, views,
+`select_scatter`). torch's own rules serve where they are mathematics; ours where torch's round, branch on the data, or
+use primitives of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch._decomp import get_decompositions
+
+aten: Any = torch.ops.aten
+Tensor = torch.Tensor
+
+BY_TORCH = (
+    "_log_softmax", "_log_softmax_backward_data", "_safe_softmax", "_softmax", "_softmax_backward_data", "addcdiv",
+    "addcmul", "addmm", "addmv", "addr", "aminmax", "baddbmm", "binary_cross_entropy", "binary_cross_entropy_backward",
+    "binary_cross_entropy_with_logits", "clamp_max", "clamp_min", "diagonal_backward", "dist", "elu", "elu_backward",
+    "gelu", "gelu_backward", "hardtanh", "hardtanh_backward", "huber_loss", "huber_loss_backward", "leaky_relu",
+    "leaky_relu_backward", "lerp", "log_sigmoid_backward", "log_sigmoid_forward", "logit", "masked_fill", "mse_loss",
+    "mse_loss_backward", "native_layer_norm_backward", "nll_loss_backward", "nll_loss_forward", "norm", "rsub",
+    "sigmoid_backward", "silu", "silu_backward", "smooth_l1_loss", "smooth_l1_loss_backward", "softplus",
+    "softplus_backward", "std_mean", "tanh_backward", "threshold", "threshold_backward", "var_mean", "xlogy",
+)  # fmt: skip
+
+
+def _dims(x: Tensor, dim: Any) -> list[int]:
+    """The dimensions that a reduction runs over; none named means all."""
+    named = [dim] if isinstance(dim, int) else list(dim or range(x.dim()))
+    return [d % max(1, x.dim()) for d in named]
+
+
+def _count(x: Tensor, dim: Any) -> int:
+    return torch.Size(x.shape[d] for d in _dims(x, dim)).numel()
+
+
+def dot(x: Tensor, y: Tensor) -> Any:
+    """xᵀy."""
+    return aten.mm(x.unsqueeze(0), y.unsqueeze(1)).reshape(())
+
+
+def mv(a: Tensor, x: Tensor) -> Any:
+    """A x."""
+    return aten.mm(a, x.unsqueeze(1)).squeeze(1)
+
+
+def extreme_of_all(reduce: Callable[..., Any]) -> Callable[[Tensor], Any]:
+    """The largest (or smallest) of all entries."""
+    return lambda x: reduce(x, list(range(x.dim())))
+
+
+def extreme_along(reduce: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
+    """The largest (or smallest) along a dimension, and where it is."""
+    return lambda x, dim, keepdim=False: (reduce(x, [dim], keepdim), place(x, dim, keepdim))
+
+
+def logsumexp(x: Tensor, dim: Sequence[int], keepdim: bool = False) -> Any:
+    """log Σ exp(x − max x) + max x: finite balls whatever the size of x."""
+    dims = _dims(x, dim)
+    largest = aten.amax(x, dims, True)
+    total = aten.log(aten.sum(aten.exp(x - largest), dims, True)) + largest
+    return total if keepdim else total.reshape([n for d, n in enumerate(x.shape) if d not in dims])
+
+
+def variance(x: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:
+    """Σ(x − mean x)² / (n − correction)."""
+    dims = _dims(x, dim)
+    deviation = x - aten.mean(x, dims, True)
+    return aten.sum(deviation * deviation, dims, keepdim) / (_count(x, dim) - (1 if correction is None else correction))
+
+
+def standard_deviation(x: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:
+    """The square root of the variance."""
+    return aten.sqrt(variance(x, dim, correction=correction, keepdim=keepdim))
+
+
+def layer_norm(
+    x: Tensor, shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """(x − mean)/√(var + ε)·γ + β over the trailing dimensions, with mean and 1/σ (Ba, Kiros & Hinton 2016)."""
+    dims = list(range(x.dim() - len(shape), x.dim()))
+    mean = aten.mean(x, dims, True)
+    deviation = x - mean
+    scale = aten.rsqrt(aten.mean(deviation * deviation, dims, True) + eps)
+    out = deviation * scale
+    if weight is not None:
+        out = out * weight
+    if bias is not None:
+        out = out + bias
+    return out, mean, scale
+
+
+def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """√Σx² and Σ|x|; other orders are left as they are, hence unknown."""
+    if ord == 2:
+        return aten.sqrt(aten.sum(x * x, _dims(x, dim), keepdim))
+    return aten.sum(aten.abs(x), _dims(x, dim), keepdim) if ord == 1 else NotImplemented
+
+
+def power_of_scalar(base: float, exponent: Tensor) -> Any:
+    """A number to a tensor's power."""
+    return aten.pow(torch.full((), base, dtype=exponent.dtype, device=exponent.device), exponent)
+
+
+def scatter_number(x: Tensor, dim: int, index: Tensor, value: float) -> Any:
+    """One number put at many places."""
+    return aten.scatter(x, dim, index, torch.full(index.shape, value, dtype=x.dtype, device=x.device))
+
+
+OURS: dict[Any, Callable[..., Any]] = {
+    aten.dot.default: dot,
+    aten.vdot.default: dot,
+    aten.mv.default: mv,
+    aten.max.default: extreme_of_all(aten.amax),
+    aten.min.default: extreme_of_all(aten.amin),
+    aten.max.dim: extreme_along(aten.amax, aten.argmax),
+    aten.min.dim: extreme_along(aten.amin, aten.argmin),
+    aten.logsumexp.default: logsumexp,
+    aten.var.correction: variance,
+    aten.std.correction: standard_deviation,
+    aten.native_layer_norm.default: layer_norm,
+    aten.linalg_vector_norm.default: vector_norm,
+    aten.pow.Scalar: power_of_scalar,
+    aten.fill.Scalar: torch.full_like,
+    aten.fill.Tensor: lambda x, value: value.expand(x.shape),
+    aten.scatter.value: scatter_number,
+    aten.sgn.default: aten.sign,
+    aten.trace.default: lambda x: aten.sum(aten.diagonal(x)),
+}
+
+DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
+    **get_decompositions([getattr(aten, name) for name in BY_TORCH]),
+    **OURS,
+}
+"""Operation overload → the function that replaces it."""

@@ -1,0 +1,177 @@
+"""One evaluator for every arithmetic: walks a traced graph and looks each operation up in the arithmetic's table.
+
+What only moves entries (views, selections, concatenations, scatters) needs no table: torch moves their positions, and
+the arithmetic gathers. What only makes constants, or works on integers and booleans, torch computes.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule, Interpreter
+from torch.utils._pytree import tree_leaves, tree_map
+
+from bench.graph.trace import UnknownOperationError, overload_name
+
+MOVES = {
+    "_reshape_alias", "_unsafe_view", "alias", "as_strided", "as_strided_scatter", "cat", "clone", "constant_pad_nd",
+    "copy", "detach", "diag_embed", "diagonal", "diagonal_copy", "diagonal_scatter", "expand", "flip", "gather",
+    "index", "index_put", "index_select", "lift_fresh_copy", "permute", "repeat", "roll", "scatter", "select",
+    "select_backward", "select_scatter", "slice", "slice_backward", "slice_scatter", "split", "split_with_sizes",
+    "squeeze", "stack", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsqueeze", "view", "where",
+}  # fmt: skip
+"""Operations whose every output entry is an input entry or zero."""
+
+POSITIONS = {"gather": 2, "index": 1, "index_put": 1, "index_select": 2, "scatter": 2, "scatter_add": 2, "where": 0}
+"""Which argument of an operation holds positions, so that its tensors are no operands."""
+
+LIKES = {
+    "empty_like", "full_like", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones_like",
+    "zeros_like",
+}  # fmt: skip
+"""Operations that want a tensor's shape alone."""
+
+CASTS = {"_to_copy", "convert_element_type"}
+"""A change of floating dtype rounds in torch and is the identity in mathematics."""
+
+UNSEEN = {"device", "dtype", "layout", "memory_format", "non_blocking", "pin_memory"}
+"""Keywords that say where and how numbers are stored, not what they are."""
+
+
+class UndecidedError(ArithmeticError):
+    """A comparison that enclosures leave open: a higher precision may decide it."""
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Numbers of one kind, and what to do with them.
+
+    `operations` maps an aten name to a function of values of type `value` (each has a `shape`) and Python numbers;
+    `lift` takes an input exactly, `literal` a constant tensor of the program, `scalar` a Python float of the program;
+    `gather(parts, index)` picks entries: 0 is zero, then follow the parts' entries in row-major order. `table` says
+    where an operation is added. `index_put` in a table is the one that accumulates.
+    """
+
+    name: str
+    table: str
+    value: type[Any]
+    operations: Mapping[str, Callable[..., Any]]
+    lift: Callable[[torch.Tensor], Any]
+    literal: Callable[[torch.Tensor], Any]
+    scalar: Callable[[float], Any]
+    gather: Callable[[list[Any], np.ndarray[Any, Any]], Any]
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a tensor of floating dtype."""
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
+
+
+def accumulates(name: str, args: Sequence[Any]) -> bool:
+    """Whether an index_put adds to what is there, instead of replacing it."""
+    return name == "index_put" and len(args) > 3 and bool(args[3])
+
+
+class _Evaluator(Interpreter):
+    """Runs a graph over an arithmetic."""
+
+    def __init__(self, graph: GraphModule, arithmetic: Arithmetic) -> None:
+        super().__init__(graph)
+        self.arithmetic = arithmetic
+        self.function = graph.meta.get("function", "the function")
+
+    def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """One operation. A constant stays torch's until it meets a value or is computed with: then it is lifted."""
+        if target is operator.getitem:
+            return target(*args)
+        name, operations = overload_name(target), self.arithmetic.operations
+        computes = name in operations and name not in MOVES
+        if not any(isinstance(leaf, self.arithmetic.value) for leaf in tree_leaves((args, kwargs))):
+            constant = target(*args, **kwargs)
+            is_made = not any(map(is_real, tree_leaves(args)))
+            if not is_real(constant) or (is_made and not computes) or name in MOVES | LIKES | CASTS:
+                return constant
+        if name in LIKES:
+            return target(*tree_map(self._shape_alone, args), **kwargs)
+        if name in CASTS:
+            return self._cast(target, args, kwargs)
+        is_move = name in MOVES and not accumulates(name, args)
+        if name in operations and not (is_move and name == "index_put"):
+            options = {key: self._number(value) for key, value in kwargs.items() if key not in UNSEEN}
+            try:
+                return operations[name](*self._operands(name, args), **options)
+            except TypeError as error:  # an overload with arguments that the table's function does not take
+                raise self._unknown(target) from error
+        if is_move:
+            return self._move(target, self._operands(name, args), kwargs)
+        raise self._unknown(target)
+
+    def _unknown(self, target: Any) -> UnknownOperationError:
+        return UnknownOperationError(
+            f"{overload_name(target)} ({target}) in {self.function}: {self.arithmetic.name} have no rule for it; "
+            f"add one to {self.arithmetic.table}"
+        )
+
+    def _number(self, leaf: Any) -> Any:
+        """A float of the program as a value, or as an integer where it is one; a tensor as a value."""
+        if isinstance(leaf, float):
+            return int(leaf) if leaf.is_integer() else self.arithmetic.scalar(leaf)
+        if isinstance(leaf, torch.Tensor):
+            return self.arithmetic.literal(leaf) if is_real(leaf) else self.arithmetic.lift(leaf)
+        return leaf
+
+    def _operands(self, name: str, args: Any) -> list[Any]:
+        """The arguments as values, but for positions."""
+        return [arg if POSITIONS.get(name) == i else tree_map(self._number, arg) for i, arg in enumerate(args)]
+
+    def _shape_alone(self, leaf: Any) -> Any:
+        if isinstance(leaf, self.arithmetic.value):
+            return torch.zeros((), dtype=torch.float64).expand(leaf.shape)
+        return leaf
+
+    def _cast(self, target: Any, args: Any, kwargs: Any) -> Any:
+        dtype = kwargs.get("dtype", args[1] if len(args) > 1 else None)
+        if dtype is not None and not dtype.is_floating_point:  # a jump: no arithmetic here follows the data across it
+            raise self._unknown(target)
+        return args[0]
+
+    def _move(self, target: Any, args: list[Any], kwargs: Any) -> Any:
+        parts: list[Any] = []
+        filled = 1
+
+        def positions(leaf: Any) -> Any:
+            nonlocal filled
+            if not isinstance(leaf, self.arithmetic.value):
+                return leaf
+            parts.append(leaf)
+            entries = torch.Size(leaf.shape).numel()
+            filled += entries
+            return torch.arange(filled - entries, filled).reshape(leaf.shape)
+
+        places = tree_map(positions, args)
+        is_padded = overload_name(target) == "constant_pad_nd" and len(args) > 2 and args[2] != 0
+        if is_padded or "reduce" in getattr(target, "_overloadname", ""):  # what it fills in or adds is no entry
+            raise self._unknown(target)
+        moved = target(*places, **{key: value for key, value in kwargs.items() if key not in UNSEEN})
+        return tree_map(lambda index: self.arithmetic.gather(parts, index.numpy()), moved)
+
+
+def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
+    """The graph's outputs over the arithmetic, one value each; tensors among `inputs` are lifted exactly.
+
+    Raises UnknownOperationError, in one line that names the operation, the function and the table to add it to, and
+    UndecidedError where a comparison of enclosures is open.
+    """
+    lifted = [arithmetic.lift(value) if isinstance(value, torch.Tensor) else value for value in inputs]
+    with torch.no_grad():
+        try:
+            result = _Evaluator(graph, arithmetic).run(*lifted, enable_io_processing=False)
+        except (UnknownOperationError, UndecidedError) as error:  # without the lines that the interpreter adds
+            raise type(error)(str(error).splitlines()[0]) from None
+    results = list(result) if isinstance(result, (list, tuple)) else [result]
+    return [arithmetic.literal(value) if is_real(value) else value for value in results]

@@ -1,0 +1,236 @@
+"""Limbs, integers and balls are independent engines; where each serves, they give the same numbers."""
+
+from __future__ import annotations
+
+import math
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import inputs
+from bench.graph.adjoint import derivative
+from bench.graph.enclosure import PrecisionError, exact, in_balls, in_integers, in_limbs, of_limbs
+from bench.graph.evaluate import evaluate
+from bench.graph.integers import INTEGERS, Integers
+from bench.graph.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError, lift, mm, peak
+from bench.graph.trace import trace
+from bench.methods import prepare_form
+from bench.problems import PROBLEMS
+from bench.schema import DATA, DTYPES
+
+
+def tight(i, hi):
+    """Radii that a reference may have, and then some: 2⁻⁷⁰ of each entry."""
+    return np.abs(hi) * 2.0**-70
+
+
+def graphs(problem, wrt, tensors):
+    """The exact derivative of the loss, and every form."""
+    names = tuple(problem.shapes)
+    places = [names.index(name) for name in problem.wrts[wrt]]
+    loss = trace(lambda *x: problem.loss(**dict(zip(names, x, strict=True))), tensors)
+    yield "derivative", derivative(loss, tensors, places)
+    for form, value in problem.forms(wrt).items():
+        yield form, trace(lambda *x, v=value: prepare_form(v, dict(zip(names, x, strict=True)))()(), tensors)
+
+
+def fractions(value: Limbs):
+    """The exact numbers that limbs stand for, worked out in Python's integers."""
+    below = Fraction(1, value.denominator)
+    total = [Fraction(0)] * value.limbs[0].size
+    for place, limb in enumerate(value.limbs, start=value.low):
+        unit = below * Fraction(2) ** (WIDTH * place)
+        total = [one + int(entry) * unit for one, entry in zip(total, limb.ravel().tolist(), strict=True)]
+    return total
+
+
+def is_equal(limbs: Limbs, integers: Integers) -> bool:
+    """Whether two exact representations are one number, entry by entry, in integers alone."""
+    numerators = sum(
+        np.asarray(np.vectorize(int, otypes=[object])(limb)) * (1 << (WIDTH * j)) for j, limb in enumerate(limbs.limbs)
+    )
+    shift = WIDTH * limbs.low + integers.shift
+    left = numerators * (integers.denominator << max(shift, 0))
+    right = integers.numerators * (limbs.denominator << max(-shift, 0))
+    return bool(np.all(left == right))
+
+
+def drawn_tensors(problem, size, data, dtype):
+    drawn = inputs.draw(problem, problem.dims_at(size), data, 0)
+    return tuple(inputs.rounded(drawn, getattr(torch, dtype)).values())
+
+
+def balls_agree(graph, tensors):
+    """Balls and limbs within their radii, which are small."""
+    found, reference = in_limbs(graph, tensors), in_balls(graph, tensors, tight)
+    for one, other in zip(found.results, reference.results, strict=True):
+        distance = np.abs((one.hi - other.hi) + (one.lo - other.lo))
+        assert (distance <= (one.radius + other.radius) * (1 + 2.0**-20)).all()
+        assert (one.radius <= tight(0, one.hi)).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("name", ["linear_autoencoder", "linear_autoencoder_batch"])
+def test_engines_agree_on_every_entry_of_every_form(name, data, dtype):
+    problem = PROBLEMS[name]
+    tensors = drawn_tensors(problem, 7, data, dtype)
+    for wrt in problem.wrts:
+        for form, graph in graphs(problem, wrt, tensors):
+            both = zip(evaluate(graph, tensors, LIMBS), evaluate(graph, tensors, INTEGERS), strict=True)
+            assert all(is_equal(limbs, integers) for limbs, integers in both), (wrt, form)
+            if form == "derivative":
+                balls_agree(graph, tensors)
+
+
+def engines_agree(name, size, data, dtype):
+    """Both gradients at once, through the derivative of the loss."""
+    problem = PROBLEMS[name]
+    tensors = drawn_tensors(problem, size, data, dtype)
+    (_, graph), *_ = graphs(problem, "W1+W2", tensors)
+    both = zip(evaluate(graph, tensors, LIMBS), evaluate(graph, tensors, INTEGERS), strict=True)
+    assert all(is_equal(limbs, integers) for limbs, integers in both)
+    return graph, tensors
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("name", "size"), [("linear_autoencoder_batch_mse", 33), ("linear_autoencoder_batch", 128)])
+def test_engines_agree_on_every_entry(name, size, data, dtype):
+    graph, tensors = engines_agree(name, size, data, dtype)
+    if size < 64:
+        balls_agree(graph, tensors)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("size", [128, 512])
+def test_engines_agree_on_every_entry_of_large_ones(size, data, dtype):
+    balls_agree(*engines_agree("linear_autoencoder_batch", size, data, dtype))
+
+
+doubles = st.floats(min_value=-(2.0**60), max_value=2.0**60, allow_nan=False, width=64).filter(
+    lambda value: value == 0 or abs(value) > 2.0**-200
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(doubles, min_size=1, max_size=8))
+def test_splitting_loses_nothing(values):
+    found = lift(torch.tensor(values, dtype=torch.float64))
+    assert fractions(found) == [Fraction(value) for value in values]
+    assert peak(found.limbs) <= 2**WIDTH
+    assert all((limb == np.rint(limb)).all() for limb in found.limbs)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6), st.data())
+def test_a_product_of_limbs_is_the_product(m, k, n, data):
+    a = np.array(data.draw(st.lists(doubles, min_size=m * k, max_size=m * k))).reshape(m, k)
+    b = np.array(data.draw(st.lists(doubles, min_size=k * n, max_size=k * n))).reshape(k, n)
+    product = mm(lift(torch.from_numpy(a)), lift(torch.from_numpy(b)))
+    left, right = ([[Fraction(v) for v in row] for row in x.tolist()] for x in (a, b))
+    expected = [sum(left[i][h] * right[h][j] for h in range(k)) for i in range(m) for j in range(n)]
+    assert fractions(product) == expected
+    assert peak(product.limbs) <= 2 ** (WIDTH - 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(doubles, min_size=2, max_size=6), st.integers(1, 10**6))
+def test_the_radius_holds_what_two_floats_do_not(values, divisor):
+    x = torch.tensor(values, dtype=torch.float64)
+    graph = trace(lambda x: (x * x * x - x.sum()) / divisor, (x,))
+    (value,) = evaluate(graph, (x,), LIMBS)
+    found = of_limbs(value)
+    for true, hi, lo, radius in zip(fractions(value), found.hi, found.lo, found.radius, strict=True):
+        assert abs(true - Fraction(float(hi)) - Fraction(float(lo))) <= Fraction(float(radius))
+        assert hi == float(true) or abs(float(true - Fraction(float(hi)))) <= math.ulp(hi)
+        assert radius <= 2.0**-95 * abs(hi)
+
+
+def test_a_long_inner_dimension_is_halved_until_products_are_exact():
+    limbs = np.random.default_rng(0).integers(2**18, 2**19, (2, 2**17)).astype(np.float64)
+    a, b = Limbs((limbs[:1],)), Limbs((limbs[1:].T.copy(),))
+    true = sum(int(x) * int(y) for x, y in zip(*limbs.tolist(), strict=True))
+    assert true > EXACT  # in one piece the sum would round
+    assert fractions(mm(a, b)) == [true]
+
+
+def test_a_carry_does_not_lose_the_top():
+    largest = torch.full((3, 3), 1 - 2.0**-53, dtype=torch.float64)
+    (value,) = evaluate(trace(lambda x: x @ x @ x, (largest,)), (largest,), LIMBS)
+    assert fractions(value) == [9 * (1 - Fraction(1, 2**53)) ** 3] * 9
+
+
+@settings(max_examples=50, deadline=None)
+@given(doubles, st.integers(1, 10**6), st.integers(1, 10**6))
+def test_denominators_are_brought_together(value, p, q):
+    x = torch.tensor([value], dtype=torch.float64)
+    graph = trace(lambda x: x / p + x / q - (x - x / -q) * (x / p), (x,))
+    f = Fraction(value)
+    expected = [f / p + f / q - (f + f / q) * (f / p)]
+    ((limbs,), (integers,)) = evaluate(graph, (x,), LIMBS), evaluate(graph, (x,), INTEGERS)
+    assert fractions(limbs) == expected
+    assert integers.fractions() == expected
+
+
+@pytest.mark.parametrize("values", [[1.0, math.inf], [math.nan], [1e300, 1.0], [5e-324], [1e-300]])
+def test_what_limbs_do_not_hold_is_refused_and_balls_step_in(values):
+    x = torch.tensor(values, dtype=torch.float64)
+    graph = trace(lambda x: x * x, (x,))
+    with pytest.raises(RangeError):
+        in_limbs(graph, (x,))
+    if max(values) < 1:
+        assert exact(graph, (x,), lambda i, hi: np.abs(hi) * 2.0**-40 + 5e-324).engine == "balls"
+
+
+@pytest.mark.parametrize("value", [1e155, 1e160, 1e300])
+def test_a_value_past_float64_is_no_enclosure(value):
+    x = torch.tensor([value], dtype=torch.float64)
+    with pytest.raises(PrecisionError, match="past float64's range"):
+        exact(trace(lambda x: x * x, (x,)), (x,), tight)
+
+
+def test_limbs_come_first_and_balls_take_what_is_transcendental():
+    x = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    assert exact(trace(lambda x: x * x - 3 * x, (x,)), (x,), tight).engine == "limbs"
+    found = exact(trace(lambda x: torch.exp(x), (x,)), (x,), tight)
+    assert (found.engine, found.precision) == ("balls", 128)
+    assert (found.results[0].radius <= tight(0, found.results[0].hi)).all()
+
+
+def test_zeros_need_no_radius():
+    x = torch.zeros(2, 2, dtype=torch.float64)
+    (found,) = exact(trace(lambda x: x @ x - x, (x,)), (x,), tight).results
+    assert not found.hi.any()
+    assert not found.radius.any()
+
+
+def test_integers_give_the_same_enclosure():
+    x = torch.tensor([1.0, 0.1, -7.5], dtype=torch.float64)
+    graph = trace(lambda x: x * x * x / 7, (x,))
+    one, other = in_integers(graph, (x,)).results[0], in_limbs(graph, (x,)).results[0]
+    assert (one.hi == other.hi).all()
+    assert (np.abs(one.lo - other.lo) <= one.radius + other.radius).all()
+
+
+@pytest.mark.slow
+def test_a_large_reference_takes_at_most_three_seconds():
+    """N = 1024, float32, W1, on one core, from tracing to hi, lo and radius."""
+    problem = PROBLEMS["linear_autoencoder_batch"]
+    tensors = tuple(inputs.rounded(inputs.draw(problem, problem.dims_at(1024), "uniform", 0), torch.float32).values())
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    factored = problem.forms("W1")["factored"].call
+    found = exact(trace(factored, tensors), tensors, tight)
+    seconds = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    assert found.engine == "limbs"
+    assert seconds < 3
