@@ -17,6 +17,12 @@ GULF = 5.0
 """A gradient costs at most five evaluations of its function (Griewank & Walther, Evaluating Derivatives, 2008).
 A form slower than autograd by more than this does more work than a gradient needs."""
 
+TORCH = "torch"
+"""The form in `derivations` that stands for torch's own derivative."""
+
+RIGHT = {"exact": "exactly right", "rounded_constants": "right up to constants that were rounded when written"}
+"""Verdicts of right derivations, in words."""
+
 Key = tuple[Any, ...]
 
 
@@ -30,11 +36,12 @@ class Finding:
     sentences: list[str]
 
 
-def findings(cells: pd.DataFrame, errors: pd.DataFrame) -> list[Finding]:
-    """For each problem and wrt of one run, in float32 (else its first dtype): speed, crossings, growth, precision."""
+def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
+    """For each problem and wrt of one run: is it right; in float32 (else its first dtype), speed, growth, precision."""
     found = []
     for (problem, wrt, shape, *_), case in _series(cells):
         sentences = [
+            *rightness(derivations[(derivations["problem"] == problem) & (derivations["wrt"] == wrt)]),
             *speed(case),
             *crossings(scaling.crossovers(case)),
             *gulf(case),
@@ -172,12 +179,28 @@ def _error(row: Any, u: float) -> str:
     return f"{text.scientific(row['rel_fro'])} ({in_u} u)"
 
 
+def rightness(rows: pd.DataFrame) -> list[str]:
+    """Which forms of one problem and wrt equal the loss's derivative exactly, and what the others get wrong."""
+    forms = rows[rows["form"] != TORCH]
+    said = []
+    for verdict, meaning in RIGHT.items():
+        having = forms[forms["verdict"] == verdict]
+        if len(having):
+            verb = "is" if len(having) == 1 else "are"
+            digits, points = int(having["digits"].min()), int(having["points"].min())
+            said.append(f"{text.listed(having['form'])} {verb} {meaning}, to {digits} digits at {points} points.")
+    for row in forms[~forms["verdict"].isin(RIGHT)].to_dict("records"):
+        said.append(f"{row['form']} is {row['verdict']}: {text.short(row['diagnosis'] or 'no reason was given', 200)}.")
+    return said
+
+
 def derivations(rows: pd.DataFrame) -> str:
     """What is known of the derivations' rightness."""
     if rows.empty:
         return "Whether the derivations are right was not checked in this run."
-    verdicts = {str(verdict): int(count) for verdict, count in rows["verdict"].value_counts().items()}
-    return f"Of {len(rows)} derivations: {text.counted(verdicts)}."
+    forms = rows[rows["form"] != TORCH]
+    right = forms["verdict"].isin(RIGHT).sum()
+    return f"{right} of {len(forms)} hand-derived gradients are right, in exact arithmetic."
 
 
 def coverage(cells: pd.DataFrame) -> str:

@@ -65,26 +65,27 @@ def _section(frames: Frames, folder: Path, prefixed: bool) -> dict[str, Any]:
         "summary": [findings.coverage(cells), findings.derivations(frames.derivations)],
         "findings": [
             {"title": f"{problems[it.problem]['label']}: {it.wrt}", "where": it.where, "sentences": it.sentences}
-            for it in findings.findings(ordered, frames.errors)
+            for it in findings.findings(ordered, frames.errors, frames.derivations)
         ],
         "figures": _figures(run, ordered, frames.errors, problems, folder / "figures", prefix),
         "tables": [
             {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
-            for it in _tables(ordered, frames.errors, folder, prefix)
+            for it in _tables(ordered, frames, folder, prefix)
         ],
         "quality": [findings.disturbance(frames.segments), findings.clock(run.get("clock"))],
         "facts": _facts(run, cells, problems),
     }
 
 
-def _tables(cells: pd.DataFrame, errors: pd.DataFrame, folder: Path, prefix: str) -> list[tables.Table]:
+def _tables(cells: pd.DataFrame, frames: Frames, folder: Path, prefix: str) -> list[tables.Table]:
     made = [
+        tables.derivations(frames.derivations),
         tables.failures(cells),
         tables.crossovers(cells),
         tables.exponents(cells),
         tables.local_exponents(cells),
         tables.preparing(cells),
-        tables.all_cells(cells, errors),
+        tables.all_cells(cells, frames.errors),
     ]
     named = [table.renamed(f"{prefix}{table.name}") for table in made]
     for table in named:

@@ -148,6 +148,22 @@ def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
     )
 
 
+def derivations(rows: pd.DataFrame) -> Table:
+    """The verdict on every derivation, torch's own among them."""
+    shown = rows.head(MOST_ROWS)
+    digits = [f"{value:.0f}" if pd.notna(value) else "–" for value in shown["digits"]]
+    return _table(
+        "derivations",
+        "Derivations",
+        "Each form against the derivative of the loss's own forward graph, entry by entry, in ball arithmetic at "
+        "random points: the decimal digits to which it agrees, relative to the sum of its terms' absolute values.",
+        rows,
+        _texts(shown, ["problem", "wrt", "form", "verdict"])
+        | {"digits": digits}
+        | _texts(shown, ["points", "dims", "diagnosis"]),
+    )
+
+
 def failures(cells: pd.DataFrame) -> Table:
     """The cells that are not ok, counted by status and reason; reasons that differ in their numbers alone are one."""
     lost = cells[cells["status"] != "ok"].assign(reason=lambda rows: rows["reason"].fillna("no reason was recorded"))

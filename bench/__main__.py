@@ -31,6 +31,38 @@ def _list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    from bench import problems
+    from bench.derivations import load_request, verdicts_on
+    from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+
+    exit_status = 0
+    for name in arguments.problem or list(problems.PROBLEMS):
+        try:
+            source = problems.load(Path(name)) if name.endswith(".py") else problems.shipped(name)
+            worker = WorkerProcess(load_request([source], []))
+            try:
+                verdicts = verdicts_on(source, worker)
+            finally:
+                worker.stop()
+        except (problems.ProblemError, WorkerDied, WorkerFailed) as error:
+            print(f"not usable: {error}", file=sys.stderr)
+            exit_status = 2
+            continue
+        for verdict in verdicts:
+            print(verdict.text)
+            worst = {"unchecked": 2, "wrong": 1}.get(verdict.verdict, 0)
+            exit_status = max(exit_status, worst)
+    return exit_status
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from bench.template import write
+
+    print(write(arguments.name, Path.cwd()))
+    return 0
+
+
 def _notebook(arguments: argparse.Namespace) -> int:
     from bench.notebook import norms
 
@@ -103,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     verb("list", _list, "problems, forms, methods, studies")
+    verify = verb("verify", _verify, "is each derivation right: 0 all, 1 some wrong, 2 not usable or not checkable")
+    verify.add_argument("problem", nargs="*", metavar="FILE.py|NAME", help="default: every shipped problem")
+    new = verb("new", _new, "the short file that a problem of your own starts from")
+    new.add_argument("name", metavar="NAME")
     notebook = verb("notebook", _notebook, "the notebook's four norms, at its own sizes")
     notebook.add_argument("--seed", type=int, default=0)
     plan = verb("plan", _plan, "what a study would measure, what it skips and why, and how long it takes")

@@ -88,12 +88,38 @@ def counts(computed: Array, reference: Array, dtype: FloatFormat) -> dict[str, i
     }
 
 
-def score(computed: Array, reference: Array, dtype: FloatFormat) -> dict[str, float | int | None]:
-    """Columns of `errors` for one gradient. With any non-finite entry the metrics are left out, hence null."""
+def backward_errors(error: Array, reference: Array, terms: Array, dtype: FloatFormat) -> dict[str, float | None]:
+    """The error against B, the sum of the absolute values of each entry's terms; κ = ‖B‖_F / ‖G‖_F.
+
+    `bwd_max_u` = max |e|/(u·B), `bwd_fro_u` = ‖e‖_F/(u‖B‖_F), 0/0 = 0; null where B is zero and e is not, or B is not
+    finite. Where κ is large the relative error is, in any arithmetic; these tell whether the method is to blame.
+    """
+    u = dtype.unit_roundoff
+    if not np.isfinite(terms).all() or np.any((terms == 0) & (error != 0)):
+        return dict.fromkeys(("bwd_max_u", "bwd_fro_u", "kappa"))
+    there = terms > 0
+    by_entry = np.abs(error[there]) / terms[there]
+    whole = norm_ratio(error, terms)
+    return {
+        "bwd_max_u": float(np.max(by_entry, initial=0.0)) / u,
+        "bwd_fro_u": None if whole is None else whole / u,
+        "kappa": norm_ratio(terms, reference),
+    }
+
+
+def score(
+    computed: Array, reference: Array, dtype: FloatFormat, rest: Array | float = 0.0, terms: Array | None = None
+) -> dict[str, float | int | None]:
+    """Columns of `errors` for one gradient. With any non-finite entry the metrics are left out, hence null.
+
+    The true gradient is `reference` + `rest`, which float64 cannot hold together; `terms` is B, where it is known.
+    """
     row: dict[str, float | int | None] = dict(counts(computed, reference, dtype))
     if np.isfinite(computed).all() and np.isfinite(reference).all():
-        error = computed - reference
+        error = (computed - reference) - rest
         row |= {name: metric(error, reference, dtype) for name, metric in METRICS.items()}
         row |= ulp_errors(error, reference, dtype)
         row["digits"] = digits(row["rel_fro"], dtype)
+        if terms is not None:
+            row |= backward_errors(error, reference, terms, dtype)
     return row

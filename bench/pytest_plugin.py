@@ -123,6 +123,8 @@ class StudySession:
                 self.run = Run(self.plan, self.sources, out, self.config.getoption("study_label"), command)
             except StoreError as error:
                 pytest.exit(str(error), returncode=2)
+            self._write("verifying the derivations")
+            self.run.verify()
             self._began = perf_counter()
         return self.run
 

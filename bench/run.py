@@ -16,13 +16,15 @@ import psutil
 
 from bench import scoring, store
 from bench.cases import Case, Plan, PlannedCell
+from bench.derivations import load_request, verdicts_on
 from bench.description import describe
 from bench.prediction import Predictions
 from bench.problems import Source
-from bench.schema import TIMED_DATA, TIMED_SEED, Cell, Error, Segment
+from bench.schema import TIMED_DATA, TIMED_SEED, Cell, Derivation, Error, Segment
 from bench.scoring import Draw, Gradient
 from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
 
+VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
 UNTIMED_CALL_S = 0.02
 """A method whose call takes longer is scored on the timed draw alone."""
 
@@ -63,13 +65,26 @@ class Run:
         description = describe(plan, sources, self.run_id, now, label, command)
         self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
         devices = sorted({cell.case.device for cell in plan.cells if cell.status == "ok"})
-        entries = [
-            {"name": name, "path": None if source.is_shipped else str(source.path), "sha256": source.sha256}
-            for name, source in sources.items()
-            if name in description["problems"]
-        ]
-        load = {"problems": entries, "devices": devices}
+        self._sources = [source for name, source in sources.items() if name in description["problems"]]
+        load = load_request(self._sources, devices)
         self._workers = [WorkerProcess(load) for _ in range(plan.study.processes)] if devices else []
+        self._refuted: dict[tuple[str, str, str], str] = {}
+
+    def verify(self) -> None:
+        """Have every derivation verified and the verdicts made durable. Raises WorkerFailed where none can start."""
+        if not self._workers:
+            return
+        started = perf_counter()
+        rows = []
+        for source in self._sources:
+            for verdict in verdicts_on(source, self._workers[0], self.plan.study.timeout_s):
+                told = {name: getattr(verdict, name) for name in VERDICT_COLUMNS}
+                rows.append(Derivation(run_id=self.run_id, source_hash=source.sha256, **told))
+                if verdict.verdict == "wrong":
+                    why = f"the derivation is refuted: {verdict.diagnosis}"
+                    self._refuted[verdict.problem, verdict.wrt, verdict.form] = why
+        self._journal.append_derivations(rows)
+        self.scoring_s += perf_counter() - started
 
     def measure(self, case_id: str) -> dict[str, CellResult]:
         """Measure one case and make it durable; cell id → result. Raises WorkerFailed where no worker can start."""
@@ -199,6 +214,9 @@ class Run:
             scored = timed_errors.get(cell.cell_id)
             if status == "ok" and scored is not None and scored.status in ("nonfinite", "wrong"):
                 status, reason = scored.status, scored.reason
+            refuted = self._refuted.get((cell.case.problem.name, cell.case.wrt, cell.method))
+            if status == "ok" and refuted:
+                status, reason = "wrong", refuted
             setup = share.setup_s.get(cell.method)
             rows.append(
                 cell.row(

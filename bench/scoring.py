@@ -11,6 +11,7 @@ import torch
 
 from bench import metrics
 from bench.cases import Case
+from bench.reference import Reference
 from bench.schema import DTYPES, Error
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -46,7 +47,7 @@ class Draw:
 
     data: str
     seed: int
-    reference: Array
+    reference: Reference
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -64,23 +65,26 @@ def unpack(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Gradient]
     return found
 
 
-def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Array:
-    """The float64 reference at the end of a worker's answer, as one flat vector."""
-    parts = blobs[-len(answer["reference_shapes"]) :]
-    return np.concatenate([np.frombuffer(part, dtype=np.float64) for part in parts])
+def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:
+    """The reference at the end of a worker's answer."""
+    told = answer["reference"]
+    hi, lo, *terms = (np.frombuffer(part, dtype=np.float64) for part in blobs[-told["parts"] :])
+    return Reference(told["kind"], hi, lo, told["radius_ulp"], terms[0] if terms else None)
 
 
 def error_row(run_id: str, cell_id: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
-    """One row of `errors`. For float64 the error is null, since the reference is float64 itself."""
+    """One row of `errors`. A float64 gradient without a certified reference has no error: it would judge itself."""
     row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
     row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
     status, reason = gradient.status, gradient.reason
     if gradient.blob is not None:
         dtype, computed = DTYPES[case.dtype], gradient.values(case.dtype)
-        if case.dtype == "float64":
-            row |= metrics.counts(computed, draw.reference, dtype)
+        reference = draw.reference
+        if case.dtype == "float64" and reference.kind == "float64":
+            row |= metrics.counts(computed, reference.hi, dtype)
         else:
-            row |= metrics.score(computed, draw.reference, dtype) | {"reference": "float64"}
+            row |= metrics.score(computed, reference.hi, dtype, reference.lo, reference.terms)
+            row |= {"reference": reference.kind, "reference_radius_ulp": reference.radius_ulp}
         if row["n_nan"] or row["n_inf"]:
             status, reason = "nonfinite", _nonfinite(row, len(computed))
     return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)

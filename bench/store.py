@@ -118,6 +118,10 @@ class Journal:
         }
         self._append({"kind": "case", "case_id": record.case_id, "samples": record.samples, **rows})
 
+    def append_derivations(self, rows: Iterable[schema.Derivation]) -> None:
+        """The verdicts on the derivations; durable when this returns."""
+        self._append({"kind": "derivations", "rows": [schema.as_dict(row) for row in rows]})
+
     def close(self) -> None:
         """Close the file; the tables are then built by `build_tables`."""
         self._file.close()
@@ -135,8 +139,10 @@ def _journal_lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise StoreError(
                     f"{path}, line {number}: expected a JSON record, found something else; restore the file"
                 ) from None
-            if not isinstance(record, dict) or record.get("kind") not in ("plan", "case"):
-                raise StoreError(f"{path}, line {number}: expected a plan or a case, found {str(record)[:40]!r}")
+            if not isinstance(record, dict) or record.get("kind") not in ("plan", "derivations", "case"):
+                raise StoreError(
+                    f"{path}, line {number}: expected a plan, derivations or a case, found {str(record)[:40]!r}"
+                )
             yield record
 
 
@@ -147,6 +153,9 @@ def _tables_of(path: Path) -> dict[str, pd.DataFrame]:
     for record in _journal_lines(path):
         if record["kind"] == "plan":
             planned = record["cells"]
+            continue
+        if record["kind"] == "derivations":
+            rows["derivations"] += record["rows"]
             continue
         for name in ("cells", "segments", "errors"):
             rows[name].extend(record[name])

@@ -49,10 +49,3 @@ class CaseSetting:
     def loss_is_finite(self) -> bool:
         """Whether the loss itself, in the case's dtype, is finite."""
         return bool(torch.isfinite(self.objective().loss(*self.point)).all())
-
-    def reference(self) -> tuple[torch.Tensor, ...]:
-        """autograd's gradient in float64, of the same rounded inputs."""
-        doubled = {name: tensor.double() for name, tensor in self.inputs.items()}
-        exact = objective(self.problem, self.wrt, doubled)
-        leaves = exact.leaves()
-        return torch.autograd.grad(exact.loss(*leaves), leaves)

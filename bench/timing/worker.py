@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import gc
 import os
 import random
@@ -24,14 +25,15 @@ import psutil
 import torch
 
 from bench.gradients import bits_of, digest_of, mismatch
-from bench.inputs import bits
 from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
+from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Arm, Engine
 from bench.timing.setting import CaseSetting
+from bench.verify import verify
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
@@ -57,10 +59,12 @@ class Worker:
     def __init__(self, channel: Channel, watch: Watch) -> None:
         self.channel, self.watch = channel, watch
         self.problems: dict[str, Problem] = {}
+        self.references = References()
         self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self.load,
             "time": self.time,
             "gradients": self.gradients,
+            "verify": self.verify,
         }
 
     def serve(self) -> None:
@@ -168,17 +172,26 @@ class Worker:
                 failures[name] = failure_of(error)
         self.watch.enter(len(names))
         returned, blobs = self._pack(found, setting.point)
-        reference = setting.reference()
+        reference = self.references.of(
+            setting.problem, setting.wrt, setting.case["dims"], setting.rounded, setting.case["dtype"]
+        )
+        parts = [part for part in (reference.hi, reference.lo, reference.terms) if part is not None]
         self.channel.send(
             {
                 "gradients": returned,
                 "failures": failures,
                 "loss_finite": setting.loss_is_finite(),
                 "input_hash": setting.input_hash,
-                "reference_shapes": [list(part.shape) for part in reference],
+                "reference": {"kind": reference.kind, "radius_ulp": reference.radius_ulp, "parts": len(parts)},
             },
-            [*blobs, *(bits(part) for part in reference)],
+            [*blobs, *(part.tobytes() for part in parts)],
         )
+
+    def verify(self, request: dict[str, Any]) -> None:
+        """The verdicts on the forms of one wrt, or on one of them."""
+        self.watch.enter(0)
+        verdicts = verify(self.problems[request["problem"]], request["wrt"], request["form"])
+        self.channel.send({"verdicts": [dataclasses.asdict(verdict) for verdict in verdicts]})
 
     @staticmethod
     def _pack(found: Mapping[str, Any], point: tuple[torch.Tensor, ...]) -> tuple[dict[str, Any], list[bytes]]:

@@ -21,8 +21,8 @@ class WrongKernelError(ValueError):
     """torch's formula is right and what its kernels return is not."""
 
 
-def verify(problem: Problem, wrt: str | None = None) -> list[Verdict]:
-    """The verdict on every form of every wrt (or of one), torch's own derivative last in each.
+def verify(problem: Problem, wrt: str | None = None, form: str | None = None) -> list[Verdict]:
+    """The verdict on every form of every wrt (or of one, or on that form alone), torch's own derivative last in each.
 
     Deterministic: points come from fixed seeds. Whatever a problem's functions raise ends in an `unchecked` verdict
     with its reason. Uses float64 on the CPU, whatever the problem is measured in. Raises KeyError for an unknown wrt.
@@ -32,14 +32,16 @@ def verify(problem: Problem, wrt: str | None = None) -> list[Verdict]:
         places, note = settings(problem)
     except UncheckableError as error:
         return [
-            Verdict(problem.name, text, form, "unchecked", None, 0, "", str(error))
+            Verdict(problem.name, text, one, "unchecked", None, 0, "", str(error))
             for text in wanted
-            for form in (*problem.forms(text), TORCH)
+            for one in (*problem.forms(text), TORCH)
+            if form in (None, one)
         ]
     return [
-        _verdict(problem, text, names, form, function, places, note)
+        _verdict(problem, text, names, one, function, places, note)
         for text, names in wanted.items()
-        for form, function in _functions(problem, text, names).items()
+        for one, function in _functions(problem, text, names).items()
+        if form in (None, one)
     ]
 
 

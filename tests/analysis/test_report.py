@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import analysis
@@ -137,7 +138,10 @@ def test_a_run_that_measured_nothing_still_has_a_page(make_run, tmp_path):
 @pytest.fixture(scope="module")
 def said(run_folder):
     frames = analysis.load([run_folder])
-    return {(it.problem, it.wrt): " ".join(it.sentences) for it in findings.findings(frames.cells, frames.errors)}
+    return {
+        (it.problem, it.wrt): " ".join(it.sentences)
+        for it in findings.findings(frames.cells, frames.errors, frames.derivations)
+    }
 
 
 def test_findings_say_what_the_run_was_made_to_show(said):
@@ -167,7 +171,27 @@ def test_forms_that_cannot_be_told_apart_are_both_named(make_run):
         return {"textbook": 10e-6, "factored": 10e-6, "gram": 30e-6, "autograd": 50e-6}.get(method)
 
     frames = analysis.load([make_run(name="twins", truth=twins, sizes=(8,), grids=((ONE, "W1", "float32"),))])
-    (finding,) = findings.findings(frames.cells, frames.errors)
+    (finding,) = findings.findings(frames.cells, frames.errors, frames.derivations)
     assert re.search(
         r"(textbook|factored) is the fastest form \(not told apart from (factored|textbook)\)", finding.sentences[0]
     )
+
+
+def verdict(form, verdict, diagnosis=None):
+    return {"form": form, "verdict": verdict, "digits": 307.3, "points": 10, "diagnosis": diagnosis}
+
+
+def test_a_refuted_derivation_is_said_with_what_is_wrong_with_it():
+    rows = [
+        verdict("textbook", "exact"),
+        verdict("factored", "wrong", "a factor 2 too many"),
+        verdict("torch", "exact"),
+        verdict("fitted", "unchecked", "draws random numbers"),
+    ]
+    frame = pd.DataFrame(rows)
+    assert findings.rightness(frame) == [
+        "textbook is exactly right, to 307 digits at 10 points.",
+        "factored is wrong: a factor 2 too many.",
+        "fitted is unchecked: draws random numbers.",
+    ]
+    assert findings.derivations(frame) == "1 of 3 hand-derived gradients are right, in exact arithmetic."

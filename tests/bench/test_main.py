@@ -3,7 +3,12 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
 from bench.notebook import norms
+from bench.problems import load
+from bench.template import TEMPLATE, write
+from bench.verify import verify
 
 
 def test_the_notebooks_own_comparison_still_comes_out_as_it_did():
@@ -22,6 +27,37 @@ def test_the_four_norms_are_printed(bench_door):
     assert done.code == 0
     assert done.text.count("‖by hand − jacobian‖") == 4
     assert "Warning" not in done.text
+
+
+def test_verify_says_what_is_right_and_what_is_wrong_with_the_rest(bench_door, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(TEMPLATE.format(name="mine"))
+    done = bench_door("verify", str(file))
+    assert done.code == 0
+    assert done.text.startswith("mine x textbook: exact, agrees to 308 digits")
+    file.write_text(file.read_text().replace("return A.T @ (A @ x - b)", "return A.T @ (A @ x + b)"))
+    done = bench_door("verify", str(file))
+    assert done.code == 1
+    assert "mine x textbook: wrong" in done.text
+    file.write_text(
+        file.read_text().replace("def gradient_x(A, b, x):", "def gradient_x(A, b, x):\n    import os; os.abort()")
+    )
+    done = bench_door("verify", str(file), "nosuch")
+    assert done.code == 2
+    assert "mine x textbook: unchecked; its process ended with signal 6" in done.text
+    assert "mine x torch: exact" in done.text
+    assert "not usable: problem 'nosuch': expected one of linear_autoencoder" in done.text
+    assert "Traceback" not in done.text
+
+
+def test_new_writes_a_problem_that_is_right_and_overwrites_nothing(tmp_path):
+    assert "pytest --benchmark-only --problem mine.py" in write("mine", tmp_path)
+    problem = load(tmp_path / "mine.py").problem
+    assert [verdict.verdict for verdict in verify(problem)] == ["exact", "exact"]
+    assert len((tmp_path / "mine.py").read_text().splitlines()) < 30
+    for name, said in (("mine", "there is such a file"), ("../up", "expected letters"), ("", "expected letters")):
+        with pytest.raises(ValueError, match=said):
+            write(name, tmp_path)
 
 
 def test_list_names_problems_forms_methods_and_studies(bench_door):

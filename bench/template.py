@@ -1,0 +1,49 @@
+"""The file that a reader's own problem starts from: right as it is, to be changed step by step. No torch here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TEMPLATE = '''"""What the loss is, where it is from, and how the gradient follows from it.
+
+Check it: python -m bench verify {name}.py
+"""
+
+from bench.problems import Problem
+
+
+def loss(A, b, x):  # inputs by name -> a scalar
+    return ((A @ x - b) ** 2).sum() / 2
+
+
+def gradient_x(A, b, x):
+    return A.T @ (A @ x - b)
+
+
+problem = Problem(
+    name="{name}",
+    loss=loss,
+    shapes={{"A": "m n", "b": "m", "x": "n"}},
+    dims={{"m": 2.0, "n": 1.0}},  # dimension = max(1, round(factor * size))
+    gradients={{"x": {{"textbook": gradient_x}}}},
+    source="",
+)
+'''
+
+
+def write(name: str, folder: Path) -> str:
+    """Write NAME.py into `folder`; what to do next. Raises ValueError for a bad name and for a file that is there."""
+    name = name.removesuffix(".py")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
+        raise ValueError(f"name {name!r}: expected letters, digits and '_', a letter first, at most 64")
+    path = folder / f"{name}.py"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(TEMPLATE.format(name=name))
+    except FileExistsError:
+        raise ValueError(f"{path.name}: there is such a file; choose another name, or remove it") from None
+    return (
+        f"wrote {path.name}; check it: python -m bench verify {path.name}; "
+        f"measure it: pytest --benchmark-only --problem {path.name}"
+    )
