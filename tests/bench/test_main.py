@@ -5,8 +5,10 @@ import sys
 
 import pytest
 
+from bench.methods import METHODS
 from bench.notebook import norms
-from bench.problems import load
+from bench.problems import PROBLEMS, load
+from bench.study import STUDIES
 from bench.template import TEMPLATE, write
 from bench.verify import verify
 
@@ -62,7 +64,7 @@ def test_new_writes_a_problem_that_is_right_and_overwrites_nothing(tmp_path):
 
 def test_list_names_problems_forms_methods_and_studies(bench_door):
     said = bench_door("list").text
-    for name in ("linear_autoencoder_batch_mse", "gram_prepared", "W1+W2", "central_difference", "quick"):
+    for name in (*PROBLEMS, "gram_prepared", "W1+W2", *METHODS, *STUDIES):
         assert name in said
 
 

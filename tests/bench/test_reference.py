@@ -45,7 +45,7 @@ def test_the_reference_encloses_the_gradient_in_rational_arithmetic(data, dtype,
         assert abs(truth - Fraction(hi) - Fraction(lo)) <= Fraction(max(found.radius_ulp * one, 1e-300))
 
 
-@pytest.mark.parametrize("name", PROBLEMS)
+@pytest.mark.parametrize("name", ["linear_autoencoder", "linear_autoencoder_batch"])
 @pytest.mark.parametrize("data", DATA)
 def test_the_sum_of_terms_bounds_the_gradient_and_matches_the_formula(name, data):
     problem, size = PROBLEMS[name], 9
