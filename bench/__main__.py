@@ -37,22 +37,32 @@ def _verify(arguments: argparse.Namespace) -> int:
     from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
 
     exit_status = 0
+    sources: dict[str, problems.Source] = {}
     for name in arguments.problem or list(problems.PROBLEMS):
         try:
             source = problems.load(Path(name)) if name.endswith(".py") else problems.shipped(name)
-            worker = WorkerProcess(load_request([source], []))
-            try:
-                verdicts = verdicts_on(source, worker)
-            finally:
-                worker.stop()
-        except (problems.ProblemError, WorkerDied, WorkerFailed) as error:
+            if source.problem.name in sources:
+                raise problems.ProblemError(f"{name}: a problem named {source.problem.name!r} was given before")
+            sources[source.problem.name] = source
+        except problems.ProblemError as error:
             print(f"not usable: {error}", file=sys.stderr)
             exit_status = 2
-            continue
-        for verdict in verdicts:
-            print(verdict.text)
-            worst = {"unchecked": 2, "wrong": 1}.get(verdict.verdict, 0)
-            exit_status = max(exit_status, worst)
+    if not sources:
+        return exit_status
+    worker = WorkerProcess(load_request(sources.values(), []))
+    try:
+        for source in sources.values():
+            try:
+                verdicts = verdicts_on(source, worker)
+            except (WorkerDied, WorkerFailed) as error:
+                print(f"not usable: {source.path.name}: {error}", file=sys.stderr)
+                exit_status = 2
+                continue
+            for verdict in verdicts:
+                print(verdict.text)
+                exit_status = max(exit_status, {"unchecked": 2, "wrong": 1}.get(verdict.verdict, 0))
+    finally:
+        worker.stop()
     return exit_status
 
 

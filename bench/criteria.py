@@ -78,7 +78,7 @@ def _suspects() -> list[Suspect]:
     def n_for_m(X: Any, W1: Any, W2: Any) -> torch.Tensor:
         return right(X, W1, W2) * (X.shape[0] / X.shape[1])
 
-    def zero(v: Any) -> torch.Tensor:
+    def zero(v: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(v)
 
     log_sum_exp = Problem(

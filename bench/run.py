@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from time import perf_counter, time
@@ -156,28 +159,36 @@ class Run:
             share.gradients = scoring.unpack({**answer, "failures": {}}, blobs)
 
     def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
-        """Rows for the timed gradients, and for every other draw by the methods that are fast enough."""
+        """Rows for the timed gradients, and for every other draw by the methods that are fast enough.
+
+        Nothing is timed here, so the workers share the draws and work at once.
+        """
         timed = [name for name in methods if name not in share.failures and share.wall_s.get(name)]
         quick = [name for name in timed if median(share.wall_s[name]) <= UNTIMED_CALL_S]
         quick = [name for name in quick if share.gradients.get(name, Gradient(None)).blob is not None]
-        rows = []
-        for data in dict.fromkeys((TIMED_DATA, *case.data)):
-            for seed in range(case.seeds):
-                is_timed = (data, seed) == (TIMED_DATA, TIMED_SEED)
-                if data not in case.data and not is_timed:
-                    continue
-                rows += self._score_draw(case, data, seed, timed, [] if is_timed else quick, share)
-        return rows
+        kinds = dict.fromkeys((TIMED_DATA, *case.data))
+        draws = [(data, seed) for data in kinds for seed in range(case.seeds)]
+        draws = [draw for draw in draws if draw[0] in case.data or draw == (TIMED_DATA, TIMED_SEED)]
+        busy = self._workers[: os.cpu_count()]
+
+        def scored_by(place: int) -> list[list[Error]]:
+            mine = draws[place :: len(busy)]
+            return [self._score_draw(busy[place], case, *draw, timed, quick, share) for draw in mine]
+
+        with ThreadPoolExecutor(len(busy)) as pool:
+            in_turn = zip_longest(*pool.map(scored_by, range(len(busy))), fillvalue=[])
+        return [row for turn in in_turn for rows in turn for row in rows]
 
     def _score_draw(
-        self, case: Case, data: str, seed: int, timed: list[str], asked: list[str], share: _Share
+        self, worker: WorkerProcess, case: Case, data: str, seed: int, timed: list[str], quick: list[str], share: _Share
     ) -> list[Error]:
         is_timed = (data, seed) == (TIMED_DATA, TIMED_SEED)
+        asked = [] if is_timed else quick
         if not is_timed and not asked:
             return self._unscored(case, data, seed, timed, "skipped", f"a call takes more than {UNTIMED_CALL_S:g} s")
         request = {"do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked}
         try:
-            answer, blobs = self._workers[0].ask(request, self.plan.study.timeout_s)
+            answer, blobs = worker.ask(request, self.plan.study.timeout_s)
         except (WorkerDied, WorkerFailed) as failure:
             return self._unscored(case, data, seed, timed, failure.status, f"no reference: {failure}")
         if "undrawn" in answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the coordinator's to handle
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would spin beside what is timed
         )
         there.close()
         process = _Process(popen, Channel(here), watch)

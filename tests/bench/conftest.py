@@ -68,8 +68,8 @@ def pytester_door():
     return run
 
 
-@pytest.fixture
-def bench_door():
+@pytest.fixture(scope="session")
+def run_bench():
     """`python -m bench`."""
 
     def run(*arguments: str) -> Outcome:

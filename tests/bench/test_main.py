@@ -24,27 +24,27 @@ def test_the_notebooks_own_comparison_still_comes_out_as_it_did():
         assert max(norm.difference / norm.gradient for norm in comparison) < 1e-6
 
 
-def test_the_four_norms_are_printed(bench_door):
-    done = bench_door("notebook")
+def test_the_four_norms_are_printed(run_bench):
+    done = run_bench("notebook")
     assert done.code == 0
     assert done.text.count("‖by hand − jacobian‖") == 4
     assert "Warning" not in done.text
 
 
-def test_verify_says_what_is_right_and_what_is_wrong_with_the_rest(bench_door, tmp_path):
+def test_verify_says_what_is_right_and_what_is_wrong_with_the_rest(run_bench, tmp_path):
     file = tmp_path / "mine.py"
     file.write_text(TEMPLATE.format(name="mine"))
-    done = bench_door("verify", str(file))
+    done = run_bench("verify", str(file))
     assert done.code == 0
     assert done.text.startswith("mine x textbook: exact, agrees to 308 digits")
     file.write_text(file.read_text().replace("return A.T @ (A @ x - b)", "return A.T @ (A @ x + b)"))
-    done = bench_door("verify", str(file))
+    done = run_bench("verify", str(file))
     assert done.code == 1
     assert "mine x textbook: wrong" in done.text
     file.write_text(
         file.read_text().replace("def gradient_x(A, b, x):", "def gradient_x(A, b, x):\n    import os; os.abort()")
     )
-    done = bench_door("verify", str(file), "nosuch")
+    done = run_bench("verify", str(file), "nosuch")
     assert done.code == 2
     assert "mine x textbook: unchecked; its process ended with signal 6" in done.text
     assert "mine x torch: exact" in done.text
@@ -62,31 +62,31 @@ def test_new_writes_a_problem_that_is_right_and_overwrites_nothing(tmp_path):
             write(name, tmp_path)
 
 
-def test_list_names_problems_forms_methods_and_studies(bench_door):
-    said = bench_door("list").text
+def test_list_names_problems_forms_methods_and_studies(run_bench):
+    said = run_bench("list").text
     for name in (*PROBLEMS, "gram_prepared", "W1+W2", *METHODS, *STUDIES):
         assert name in said
 
 
-def test_plan_says_what_is_skipped_why_and_how_long_it_takes(bench_door):
-    done = bench_door("plan", "quick")
+def test_plan_says_what_is_skipped_why_and_how_long_it_takes(run_bench):
+    done = run_bench("plan", "quick")
     assert done.code == 0
     assert "linear_autoencoder-W1-n512-float32-cpu-1t-ieee-hot: n=512 p=256" in done.text
     assert "jacfwd: skipped, predicted to need" in done.text
     assert "estimated time" in done.text.splitlines()[-1]
 
 
-def test_a_machine_is_described_without_names_or_paths(bench_door):
-    done = bench_door("machine")
+def test_a_machine_is_described_without_names_or_paths(run_bench):
+    done = run_bench("machine")
     assert done.code == 0
     assert '"cpu_flags"' in done.text
     assert platform.node() not in done.text
     assert "/usr/" not in done.text
 
 
-def test_bad_usage_is_one_line_and_exit_two(bench_door):
+def test_bad_usage_is_one_line_and_exit_two(run_bench):
     for arguments in (["plan", "nosuch"], ["recover", "nosuch"], ["plan", "--problem", "nosuch.py"], ["nosuch"], []):
-        done = bench_door(*arguments)
+        done = run_bench(*arguments)
         assert done.code == 2
         assert "Traceback" not in done.text
 
