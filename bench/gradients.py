@@ -39,5 +39,6 @@ def digest_of(gradient: Any) -> str:
 
 
 def bits_of(gradient: Any) -> bytes:
-    """A gradient's bytes, one part after the other."""
-    return b"".join(bits(part) for part in as_tuple(gradient) if isinstance(part, torch.Tensor))
+    """A gradient's bytes, one part after the other; what is no tensor, or has no data (device meta), has none."""
+    parts = [part for part in as_tuple(gradient) if isinstance(part, torch.Tensor)]
+    return b"".join(bits(part) for part in parts if not part.is_meta)
