@@ -169,13 +169,21 @@ def timed(cells: pd.DataFrame) -> pd.DataFrame:
 
 def error_summary(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
-    (their range), `seeds`, `finite_seeds`. A gradient with a non-finite entry has no error: it counts in `seeds` alone.
+    (their range), `seeds`, `finite_seeds`, the medians of `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`, the largest
+    `ulp_max`. A gradient with a non-finite entry has no error: it counts in `seeds` alone.
     """
     scored = errors[errors["reference"].notna()]
-    by_data = scored.groupby(["run_id", "cell_id", "data"], sort=False)["rel_fro"]
-    summary = by_data.agg(
-        rel_fro="median", rel_fro_low="min", rel_fro_high="max", seeds="size", finite_seeds="count"
-    ).reset_index()
+    medians = {name: (name, "median") for name in ("bwd_fro_u", "kappa", "ulp_p50", "ulp_p99")}
+    of_rel_fro = {
+        "rel_fro": "median",
+        "rel_fro_low": "min",
+        "rel_fro_high": "max",
+        "seeds": "size",
+        "finite_seeds": "count",
+    }
+    counts = {name: ("rel_fro", how) for name, how in of_rel_fro.items()}
+    by_data = scored.groupby(["run_id", "cell_id", "data"], sort=False)
+    summary = by_data.agg(**counts, **medians, ulp_max=("ulp_max", "max")).reset_index()
     return cells.merge(summary, on=["run_id", "cell_id"], how="inner")
 
 

@@ -30,8 +30,9 @@ WORDS = {
     "speed-up": "autograd's time over the method's: the ratio upside down",
     "segment": "a stretch of a measurement between two rebuilds of the timed callables",
     "disturbed": "something else on the machine showed during the segment; it is marked, kept and counted",
-    "relative error": "‖g − g*‖/‖g*‖ in the Frobenius norm; g* is the reference, at present autograd in float64 on the "
-    "same rounded inputs, so float64 itself has none",
+    "relative error": "‖g − g*‖/‖g*‖ in the Frobenius norm; g* is the loss's derivative in exact arithmetic at the "
+    "same rounded inputs (`integer` or `ball`, with a proved radius), or, so marked, autograd in float64",
+    "B": "the sum of the absolute values of the terms of each entry; κ = ‖B‖/‖g*‖ says how much they cancel",
     "u": "unit roundoff of the dtype, 2⁻ᵖ: the largest relative error of rounding one number to nearest",
     "gulf": f"a form takes more than {findings.GULF:g} times as long as autograd",
 }

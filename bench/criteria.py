@@ -76,7 +76,7 @@ def _suspects() -> list[Suspect]:
         return gradient
 
     def n_for_m(X: Any, W1: Any, W2: Any) -> torch.Tensor:
-        return right(X, W1, W2) * (X.shape[0] / X.shape[1])
+        return right(X, W1, W2) * float(X.shape[0] / X.shape[1])
 
     def zero(v: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(v)

@@ -28,6 +28,8 @@ from bench.scoring import Draw, Gradient
 from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
 
 VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
+MOST_BOUNDED = 20_000
+"""Gradients of more entries have their worst-case bound evaluated on the timed draw alone: it costs some products."""
 UNTIMED_CALL_S = 0.02
 """A method whose call takes longer is scored on the timed draw alone."""
 
@@ -186,7 +188,10 @@ class Run:
         asked = [] if is_timed else quick
         if not is_timed and not asked:
             return self._unscored(case, data, seed, timed, "skipped", f"a call takes more than {UNTIMED_CALL_S:g} s")
-        request = {"do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked}
+        bounded = timed if is_timed else asked if case.parameters <= MOST_BOUNDED else []
+        request = {
+            "do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked, "bounded": bounded,
+        }  # fmt: skip
         try:
             answer, blobs = worker.ask(request, self.plan.study.timeout_s)
         except (WorkerDied, WorkerFailed) as failure:
@@ -194,11 +199,10 @@ class Run:
         if "undrawn" in answer:
             return self._unscored(case, data, seed, timed, "skipped", answer["undrawn"])
         facts = {"loss_finite": answer["loss_finite"], "input_hash": answer["input_hash"]}
-        draw = Draw(data, seed, scoring.reference_of(answer, blobs), facts)
+        draw = Draw(data, seed, scoring.reference_of(answer, blobs), scoring.bounds_of(answer, blobs), facts)
         gradients = share.gradients if is_timed else scoring.unpack(answer, blobs)
         rows = []
         for name in timed:
-            cell_id = f"{case.case_id}-{name}"
             if name not in gradients:
                 reason = f"a call takes more than {UNTIMED_CALL_S:g} s"
                 rows += self._unscored(case, data, seed, [name], "skipped", reason)
@@ -208,7 +212,7 @@ class Run:
                 gradient = Gradient(
                     gradient.blob, gradient.output_hash, gradient.status, gradient.reason, len(share.hashes[name])
                 )
-            rows.append(scoring.error_row(self.run_id, cell_id, case, draw, gradient))
+            rows.append(scoring.error_row(self.run_id, name, case, draw, gradient))
         return rows
 
     def _unscored(self, case: Case, data: str, seed: int, names: list[str], status: str, reason: str) -> list[Error]:

@@ -10,7 +10,9 @@ import numpy as np
 import torch
 
 from bench import metrics
+from bench.bounds import graph_name
 from bench.cases import Case
+from bench.graph.bounds import share
 from bench.reference import Reference
 from bench.schema import DTYPES, Error
 
@@ -48,6 +50,7 @@ class Draw:
     data: str
     seed: int
     reference: Reference
+    bounds: dict[str, Array]
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,7 +75,14 @@ def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:
     return Reference(told["kind"], hi, lo, told["radius_ulp"], terms[0] if terms else None)
 
 
-def error_row(run_id: str, cell_id: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
+def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]:
+    """The worst-case bounds in a worker's answer, by the graph that they are of."""
+    names = answer["bounds"]
+    start = len(blobs) - answer["reference"]["parts"] - len(names)
+    return {name: np.frombuffer(blobs[start + i], dtype=np.float64) for i, name in enumerate(names)}
+
+
+def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
     """One row of `errors`. A float64 gradient without a certified reference has no error: it would judge itself."""
     row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
     row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
@@ -85,9 +95,18 @@ def error_row(run_id: str, cell_id: str, case: Case, draw: Draw, gradient: Gradi
         else:
             row |= metrics.score(computed, reference.hi, dtype, reference.lo, reference.terms)
             row |= {"reference": reference.kind, "reference_radius_ulp": reference.radius_ulp}
+            row["bound_share"] = _bound_share(row, computed, draw, graph_name(case.problem, case.wrt, method))
         if row["n_nan"] or row["n_inf"]:
             status, reason = "nonfinite", _nonfinite(row, len(computed))
+    cell_id = f"{case.case_id}-{method}"
     return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)
+
+
+def _bound_share(row: Mapping[str, Any], computed: Array, draw: Draw, graph: str | None) -> float | None:
+    """max |e| / bound; null where the gradient is not finite, and where no bound holds."""
+    if row["n_nan"] or row["n_inf"] or graph not in draw.bounds:
+        return None
+    return share((computed - draw.reference.hi) - draw.reference.lo, draw.bounds[graph])
 
 
 def unscored_row(run_id: str, cell_id: str, data: str, seed: int, status: str, reason: str) -> Error:

@@ -15,7 +15,8 @@ def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
 
     `scores` (of `analysis.frames.error_summary`) are of one problem and configuration. The first panel is on uniform
     data; then come its other kinds of data, then every other wrt and dtype on uniform data. The dashed line is the
-    dtype's unit roundoff u = 2⁻ᵖ. A gradient that is finite for no seed, or exact, is counted along the top.
+    dtype's unit roundoff u = 2⁻ᵖ, the dotted one √n·u, on uniform data alone: what cancels on the others is no rounding
+    in the last product. A gradient that is finite for no seed, or exact, is counted along the top.
     """
     looks = style.styles(methods)
     drawn = scores[scores["rel_fro"] > 0]
@@ -28,9 +29,12 @@ def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
         for method, curve in layout.of_panel(drawn[drawn["data"] == data], key).sort_values("size").groupby("method"):
             arms = layout.bars(curve["rel_fro_low"], curve["rel_fro"], curve["rel_fro_high"])
             axis.errorbar(curve["size"], curve["rel_fro"], arms, elinewidth=1, **looks[str(method)].line)
-        layout.roundoff(axis, key[1])
+        sizes, finite = sorted(set(of_panel["size"])), sorted(set(of_panel.loc[of_panel["finite_seeds"] > 0, "size"]))
+        layout.roundoff(axis, key[1], finite[-1] if finite and finite[-1] < sizes[-1] else None)
+        if data == TIMED_DATA:
+            layout.growth(axis, key[1], finite)
         layout.not_drawn(axis, of_panel[~of_panel.index.isin(drawn.index)])
-        layout.size_axis(axis, sorted(set(of_panel["size"])), large=axis is axes[0])
+        layout.size_axis(axis, sizes, large=axis is axes[0])
         layout.log_ticks(axis.yaxis, layout.power_of_ten)
         axis.set_title(layout.panel_title(key if data == TIMED_DATA else (key[0], f"{data} data")))
     axes[0].set_title(layout.panel_title((*keys[0], f"{TIMED_DATA} data")))

@@ -16,6 +16,9 @@ from analysis.figures.style import GREY
 from analysis.text import counted, scientific, seconds, short
 from bench.schema import DTYPES
 
+ACCUMULATE_THEMSELVES = ("float32", "float64")
+"""The dtypes whose products are summed in the dtype itself."""
+
 
 def by_dtype(dtypes: Sequence[str]) -> list[str]:
     """float32 first, where the question was asked; then from narrow to wide."""
@@ -122,18 +125,39 @@ def reasons(failed: pd.DataFrame) -> dict[str, int]:
     return {str(status): int(count) for status, count in failed["status"].value_counts().items()}
 
 
-def roundoff(axis: Axes, dtype: str) -> None:
-    """The unit roundoff of `dtype` as a thin dashed line, named beside the axes: `u f32`."""
+def roundoff(axis: Axes, dtype: str, until: float | None = None, side: str = "center") -> None:
+    """The unit roundoff of `dtype` as a thin dashed line, named beside the axes: `u f32`.
+
+    It ends at the size `until`, beyond which nothing is finite and no error can be u. `side`: what of the name is at
+    the line, its center, bottom or top.
+    """
     if dtype in DTYPES:
         u = DTYPES[dtype].unit_roundoff
-        axis.axhline(u, color="#777777", linewidth=0.9, linestyle=(0, (5, 3)), zorder=1.5)
-        axis.annotate(
-            f"u {dtype.replace('float', 'f')}",
-            (1, u),
-            xycoords=axis.get_yaxis_transform(),
-            xytext=(3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-            color=GREY,
-        )
+        look: dict[str, Any] = {"color": "#777777", "linewidth": 0.9, "linestyle": (0, (5, 3)), "zorder": 1.5}
+        if until is None:
+            axis.axhline(u, **look)
+        else:
+            axis.plot([1e-3 * until, until], [u, u], **look)
+        named(axis, u, f"u {dtype.replace('float', 'f')}", until, side)
+
+
+def growth(axis: Axes, dtype: str, sizes: Sequence[int]) -> None:
+    """√n · u over the `sizes`, as a thin dotted line, named beside the axes: what n roundings of random sign add up to
+    where the products accumulate in `dtype` itself. The halves accumulate in float32 and have none; it ends at n·u = 1.
+    """
+    if dtype not in ACCUMULATE_THEMSELVES:
+        return
+    u = DTYPES[dtype].unit_roundoff
+    valid = [size for size in sorted(sizes) if size * u < 1]
+    if len(valid) > 1:
+        line = [math.sqrt(size) * u for size in valid]
+        axis.plot(valid, line, color="#777777", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5, label="√n · u")
+        named(axis, line[-1], "√n · u")
+
+
+def named(axis: Axes, value: float, name: str, until: float | None = None, side: str = "center") -> None:
+    """The name of a line, small, to the right of the axes or of the size `until` where the line ends."""
+    at, system = ((1.0, value), axis.get_yaxis_transform()) if until is None else ((until, value), axis.transData)
+    axis.annotate(
+        name, at, xycoords=system, xytext=(3, 0), textcoords="offset points", va=side, fontsize=7.5, color=GREY
+    )

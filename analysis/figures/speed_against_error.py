@@ -10,6 +10,8 @@ from analysis.frames import timed
 from analysis.text import counted
 
 MOST_PANELS = 7
+SIDES = {"bfloat16": "bottom", "float16": "top"}
+"""The halves' lines are close where float64 is drawn too, so their names keep apart."""
 
 
 @style.theme()
@@ -38,7 +40,7 @@ def speed_against_error(cells: pd.DataFrame, methods: style.Methods) -> Figure:
                 elinewidth=0.8, **looks[str(method)].line | {"linestyle": "none"},
             )  # fmt: skip
         for dtype in layout.by_dtype(of_size["dtype"].tolist()):
-            layout.roundoff(axis, dtype)
+            layout.roundoff(axis, dtype, side=SIDES.get(dtype, "center"))
         layout.log_ticks(axis.xaxis, layout.time_tick)
         axis.set_xlabel("time of a call (s, ms, µs)")
         layout.log_ticks(axis.yaxis, layout.power_of_ten)

@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import torch
 
+from bench.bounds import Bounds
 from bench.gradients import bits_of, digest_of, mismatch
 from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
@@ -59,7 +60,7 @@ class Worker:
     def __init__(self, channel: Channel, watch: Watch) -> None:
         self.channel, self.watch = channel, watch
         self.problems: dict[str, Problem] = {}
-        self.references = References()
+        self.references, self.bounds = References(), Bounds()
         self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self.load,
             "time": self.time,
@@ -176,6 +177,7 @@ class Worker:
             setting.problem, setting.wrt, setting.case["dims"], setting.rounded, setting.case["dtype"]
         )
         parts = [part for part in (reference.hi, reference.lo, reference.terms) if part is not None]
+        bounds = self._bounds(setting, request["bounded"])
         self.channel.send(
             {
                 "gradients": returned,
@@ -183,9 +185,18 @@ class Worker:
                 "loss_finite": setting.loss_is_finite(),
                 "input_hash": setting.input_hash,
                 "reference": {"kind": reference.kind, "radius_ulp": reference.radius_ulp, "parts": len(parts)},
+                "bounds": list(bounds),
             },
-            [*blobs, *(part.tobytes() for part in parts)],
+            [*blobs, *(bound.tobytes() for bound in bounds.values()), *(part.tobytes() for part in parts)],
         )
+
+    def _bounds(self, setting: CaseSetting, methods: list[str]) -> dict[str, Any]:
+        """Worst-case bounds hold for the CPU's kernels and IEEE products alone."""
+        case = setting.case
+        if case["device"] != "cpu" or case["numerics"] != "ieee":
+            return {}
+        dims, dtype = case["dims"], case["dtype"]
+        return self.bounds.of(setting.problem, case["wrt"], dims, setting.rounded, dtype, methods)
 
     def verify(self, request: dict[str, Any]) -> None:
         """The verdicts on the forms of one wrt, or on one of them."""

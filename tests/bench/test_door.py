@@ -166,6 +166,9 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
     assert errors["reference"].eq("integer").all()
     assert (errors["reference_radius_ulp"] < 2.0**-20).all()
     assert (single["bwd_max_u"] < 20).all()  # whatever the condition of the problem
+    bounded = of_dtype[of_dtype["family"].isin(["analytic", "reverse"])]["bound_share"]
+    assert bounded.between(0, 1).all()
+    assert of_dtype[of_dtype["family"] == "numeric"]["bound_share"].isna().all()
     same_inputs = errors[errors["cell_id"].str.contains("float32-cpu")].groupby(["data", "seed"])["input_hash"]
     sizes = errors["cell_id"].str.extract(r"-(n\d+)-")[0].nunique()
     assert (same_inputs.nunique() == sizes).all()

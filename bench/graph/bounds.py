@@ -1,0 +1,275 @@
+"""How far rounding can take a gradient, at worst: an a-priori bound on |Ĝ − G| per entry, from a method's traced graph.
+
+Every value carries c, what float64 makes of it, and two bounds: `radius` on |c − x|, x being exact, and `error` on
+|x̂ − x|, x̂ being torch's. Both follow the same rules, each with its own unit roundoff: |a|E_b + |b|E_a + E_a E_b for a
+product, u(|x| + E) for one rounding, γ_K = Ku/(1 − Ku) for a sum or product of inner length K in any order, with or
+without FMA (Higham, *Accuracy and Stability of Numerical Algorithms*, 2.2, 3.1, 3.5), half the least subnormal for
+underflow. Halves accumulate in float32 and round once: u16 + γ_K(float32) (Blanchard, Higham, Lopez, Mary & Pranesh
+2020, doi 10.1137/19M1289546). For torch on a CPU, with IEEE float32 products and graphs traced in the case's dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+from torch.utils._pytree import tree_leaves
+
+from bench.graph.arrays import SAME_ENTRIES, Array, count_of, dims_of, gather_entries
+from bench.graph.evaluate import Arithmetic, evaluate
+from bench.graph.trace import UnknownOperationError, overload_name
+from bench.schema import DTYPES
+
+LIBRARY_UNITS = 48
+"""Unit roundoffs that a library's exp, log or tanh may be off by: torch's fastest vector kernels claim 20 ulp, 40 u."""
+
+
+class Machine(NamedTuple):
+    """How numbers are rounded: `unit` u in storage, `inner` u in sums and products, `double` more where a wider format
+    rounds first. One underflow costs `tiny`, half the least subnormal; `flushed`, the least normal, where a library may
+    flush to zero; `inner_tiny` in an accumulator, which holds up to `inner_largest`.
+    """
+
+    unit: float
+    inner: float
+    double: float
+    tiny: float
+    flushed: float
+    inner_tiny: float
+    inner_largest: float
+    largest: float
+
+
+def machine_of(name: str) -> Machine:
+    """torch's arithmetic of a dtype on a CPU. oneDNN was seen to flush subnormal bfloat16, in and out."""
+    form, single = DTYPES[name], DTYPES["float32"]
+    u, tiny = form.unit_roundoff, 2.0 ** max(form.min_exponent - form.precision, -1074)
+    if form.itemsize == 2:
+        return Machine(u, 2.0**-24, 2.0**-23, tiny, 2.0**form.min_exponent, 2.0**-126, single.largest, form.largest)
+    return Machine(u, u, 2.0**-52 if name == "float32" else 0.0, tiny, tiny, tiny, form.largest, form.largest)
+
+
+NUMPY = machine_of("float64")
+
+
+def coarsest(graph: GraphModule, name: str) -> Machine:
+    """The dtype's machine, or the worst of every floating dtype in the graph. Raises UnknownOperationError.
+
+    A graph of halves is not believed where it computes in float32: that is how torch's decompositions are written (of
+    mse_loss_backward, say), while the kernel rounds each step to the half. Every operation is charged as the half's.
+    """
+    nodes = list(graph.graph.nodes)
+    constants = [getattr(graph, node.target) for node in nodes if node.op == "get_attr"]
+    tensors = [t for t in tree_leaves([constants, [n.meta.get("val") for n in nodes]]) if isinstance(t, torch.Tensor)]
+    names = {name, *(str(t.dtype).removeprefix("torch.") for t in tensors if t.is_floating_point() or t.is_complex())}
+    unknown = (names - set(DTYPES)) | ({overload_name(node.target) for node in nodes} & {"linspace", "logspace"})
+    if unknown:
+        raise UnknownOperationError(f"no rounding is known for {', '.join(sorted(unknown))}")
+    machines = [machine_of(each) for each in names]
+    worst = Machine(*map(max, zip(*machines, strict=True)))
+    return worst._replace(
+        largest=min(m.largest for m in machines), inner_largest=min(m.inner_largest for m in machines)
+    )
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Values and their two bounds, shaped alike; `length` is K where they are a matrix product's, else 0."""
+
+    value: Array
+    radius: Array
+    error: Array
+    length: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array of numbers."""
+        return np.shape(self.value)
+
+    @property
+    def top(self) -> Array:
+        """At least |x|."""
+        return np.asarray(np.abs(self.value) + self.radius)
+
+    @property
+    def rounds(self) -> Array:
+        """Whether a product with this rounds (1) or, this being exactly a power of two, does not (0)."""
+        is_shift = (self.error == 0) & (self.radius == 0) & (np.abs(np.frexp(self.value)[0]) == 0.5)
+        return np.where(is_shift, 0, 1)
+
+
+def gamma(count: int, unit: float) -> float:
+    """γ_K = Ku/(1 − Ku) (Higham, 3.1); infinite for Ku ≥ 1."""
+    return count * unit / (1 - count * unit) if count * unit < 1 else np.inf
+
+
+def once(m: Machine, top: Array, carried: Array, units: Any = 1) -> Array:
+    """A carried error after a rounding, or one of so many u: E + u(|x| + E) + underflow."""
+    return np.asarray(carried + units * (m.unit + m.double) * (top + carried) + m.tiny)
+
+
+def result(m: Machine, value: Any, rule: Callable[..., Array], *operands: Bounded, terms: int = 1) -> Bounded:
+    """Float64's value with both bounds, by `rule(machine, a bound on |x|, the operands' errors)`; inf past overflow."""
+
+    def bound(machine: Machine, top: Array, errors: list[Array]) -> Array:
+        found = rule(machine, top, *errors)  # of positive terms, and rounded in float64 itself, hence outward
+        return np.where(np.isnan(found), np.inf, found * (1 + (terms + 32) * 2.0**-52) + terms * 2.0**-1022)
+
+    c = np.asarray(value, dtype=np.float64)
+    radius = bound(NUMPY, np.abs(c), [x.radius for x in operands])
+    top = np.abs(c) + radius
+    error = bound(m, top, [x.error for x in operands])
+    return Bounded(c, radius, np.where(top + error <= m.largest, error, np.inf))
+
+
+def constant(m: Machine, number: Any, is_literal: bool = True) -> Bounded:
+    """A number of the program: meant as it is if an integer or power of two that the dtype holds, else rounded to it.
+
+    An input (not `is_literal`) is exact in its dtype. A value is left as it is.
+    """
+    if isinstance(number, Bounded):
+        return number
+    value = np.asarray(number.detach().cpu().double() if isinstance(number, torch.Tensor) else number, dtype=np.float64)
+    mantissa, size = np.frexp(value)[0], np.abs(value)
+    holds = (mantissa / m.unit == np.rint(mantissa / m.unit)) & (size <= m.largest) & (size % (2 * m.tiny) == 0)
+    if is_literal:
+        holds &= (value == np.rint(value)) | (np.abs(mantissa) == 0.5)
+    error = np.where(holds, 0.0, once(m, size, size * 2.0**-52))  # by the dtype, and by whoever wrote it as a float
+    return Bounded(value, np.zeros_like(value), np.where(size <= m.largest, error, np.inf))
+
+
+def add(m: Machine, a: Any, b: Any, alpha: Any = 1, sign: float = 1.0) -> Bounded:
+    """a ± alpha·b: errors add up. What is added to a product may have been one of its terms (`addmm`): γ_K for it."""
+    x, y = constant(m, a), constant(m, b) if alpha == 1 else multiply(m, b, alpha)
+    j, k = (z.length + 1 if z.length and sign > 0 else 0 for z in (x, y))
+
+    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
+        return once(m, top, ex + ey + gamma(j, m.inner) * (y.top + ey) + gamma(k, m.inner) * (x.top + ex))
+
+    return result(m, x.value + sign * y.value, rule, x, y)
+
+
+def multiply(m: Machine, a: Any, b: Any) -> Bounded:
+    """a·b: |a|E_b + |b|E_a + E_a E_b and a rounding, unless a factor is a power of two."""
+    x, y = constant(m, a), constant(m, b)
+
+    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
+        return once(m, top, x.top * ey + y.top * ex + ex * ey, x.rounds * y.rounds)
+
+    return replace(result(m, x.value * y.value, rule, x, y), length=max(x.length, y.length))
+
+
+def divide(m: Machine, a: Any, b: Any) -> Bounded:
+    """a/b: (E_a + |a/b| E_b) / (|b| − E_b), and two roundings: a kernel may multiply by the rounded reciprocal."""
+    x, y = constant(m, a), constant(m, b)
+    least = np.maximum(np.abs(y.value) - 2 * y.radius, 0.0)
+
+    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
+        carried = (ex + x.top / least * ey) / np.maximum(least - ey, 0.0)
+        return once(m, top, once(m, top, carried, y.rounds), y.rounds)
+
+    return result(m, x.value / y.value, rule, x, y)
+
+
+def mm(m: Machine, a: Bounded, b: Bounded) -> Bounded:
+    """|A|E_B + E_A|B| + E_A E_B + γ_K (|A|+E_A)(|B|+E_B), a rounding of halves, and underflow, of operands too."""
+    k = a.shape[-1]
+
+    def flushed(m: Machine, x: Bounded, e: Array) -> Array:
+        return e + np.where(np.abs(x.value) - x.radius - e < m.flushed, np.minimum(x.top + e, m.flushed), 0.0)
+
+    def rule(m: Machine, top: Array, ea: Array, eb: Array) -> Array:
+        if m.flushed > m.tiny:
+            ea, eb = flushed(m, a, ea), flushed(m, b, eb)
+        sizes = (a.top + ea) @ (b.top + eb)
+        summed = a.top @ eb + ea @ (b.top + eb) + gamma(k, m.inner) * sizes + 2 * k * m.inner_tiny
+        summed = np.where(sizes + summed <= m.inner_largest, summed, np.inf)
+        return summed if m.inner == m.unit else once(m, top, summed) + m.flushed
+
+    return replace(result(m, a.value @ b.value, rule, a, b, terms=k), length=k)
+
+
+def total(m: Machine, x: Bounded, dims: Any = None, keepdim: bool = False) -> Bounded:
+    """Σ E + γ_n Σ(|x| + E) and a rounding. Over several dimensions, partial sums of halves may be stored as halves."""
+    axes, count = dims_of(x, dims), count_of(x, dims)
+    is_one_pass = len(x.shape) <= 2 and len(axes) <= 1 and count < 32768  # which torch shares out among threads
+
+    def rule(m: Machine, top: Array, e: Array) -> Array:
+        sizes, carried = (np.sum(entries, axis=axes, keepdims=keepdim) for entries in (x.top + e, e))
+        carried = carried + gamma(count, m.inner if is_one_pass else m.unit) * sizes + count * m.tiny
+        return once(m, top, np.where(sizes + carried <= m.largest, carried, np.inf))
+
+    return result(m, np.sum(x.value, axis=axes, keepdims=keepdim), rule, x, terms=count)
+
+
+def square(m: Machine, x: Any, exponent: Any) -> Bounded:
+    """x², by a product; other powers are unknown."""
+    if exponent != 2:
+        raise UnknownOperationError("no bound is known for this power")
+    return multiply(m, x, x)
+
+
+def function(f: Callable[[Array], Array], spread: Callable[[Bounded, Array], Array]) -> Callable[..., Any]:
+    """A library's function, in float32 for halves; f moves by at most `spread(x, e)` when its argument does by e."""
+
+    def rule(x: Bounded, m: Machine, top: Array, e: Array) -> Array:
+        return once(m, top, spread(x, e), 1 + LIBRARY_UNITS * m.inner / m.unit)
+
+    return lambda m, x: result(m, f(x.value), partial(rule, x), x)
+
+
+def moved(move: Callable[..., Array]) -> Callable[..., Bounded]:
+    """A move of entries, which rounds nothing."""
+    return lambda m, x, *args: Bounded(move(x.value, *args), move(x.radius, *args), move(x.error, *args), x.length)
+
+
+def _gather(parts: list[Bounded], index: Array) -> Bounded:
+    columns = ([p.value for p in parts], [p.radius for p in parts], [p.error for p in parts])
+    value, radius, error = (gather_entries(column, index, 0.0) for column in columns)
+    return Bounded(value, radius, error, max(part.length for part in parts))
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    **{name: moved(move) for name, move in SAME_ENTRIES.items()},
+    "add": add,
+    "bmm": mm,
+    "div": divide,
+    "exp": function(np.exp, lambda x, e: np.exp(x.value + x.radius) * np.expm1(e)),
+    "mean": lambda m, x, dims=None, keepdim=False: divide(m, total(m, x, dims, keepdim), count_of(x, dims)),
+    "mm": mm,
+    "mul": multiply,
+    "neg": lambda m, x: replace(x, value=-x.value),
+    "pow": square,
+    "sub": partial(add, sign=-1.0),
+    "sum": total,
+    "tanh": function(np.tanh, lambda x, e: e),
+}
+"""Functions of the machine and the operands; no comparisons, which rounding may turn."""
+
+
+def worst_case(graph: GraphModule, inputs: Sequence[torch.Tensor], dtype: str) -> list[Array] | None:
+    """A bound on |Ĝ − G| of each result of a method's graph, entry by entry, at inputs of the case's dtype.
+
+    None where there is none: an operation without a rule, a comparison, overflow, or Ku ≥ 1.
+    """
+    try:
+        m = coarsest(graph, dtype)
+        known = {name: partial(operation, m) for name, operation in OPERATIONS.items()}
+        literal, lift = partial(constant, m), partial(constant, m, is_literal=False)
+        rules = Arithmetic("bounds", "OPERATIONS in " + __name__, Bounded, known, lift, literal, literal, _gather)
+        with np.errstate(all="ignore"):  # a bound may be infinite
+            found = evaluate(graph, inputs, rules)
+    except UnknownOperationError:
+        return None
+    return [part.error for part in found] if all(np.isfinite(part.error).all() for part in found) else None
+
+
+def share(error: Array, bound: Array) -> float:
+    """max |e| / bound, 0/0 = 0: at most 1, or the bound is wrong."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.max(np.where(error == 0, 0.0, np.abs(error) / bound), initial=0.0))
