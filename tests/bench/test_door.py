@@ -11,7 +11,7 @@ from bench import schema
 TINY = """
 processes = 2
 budget_s = 0.2
-timeout_s = 3.0
+timeout_s = 4.0
 seeds = 2
 [[grid]]
 wrt = ["first"]
@@ -75,7 +75,7 @@ EXPECTED = {
     "right": ("ok", ""),
     "raises": ("error", "ArithmeticError: the author was not done"),
     "exits": ("crashed", "exit status 7"),
-    "hangs": ("timeout", "ran past 3 s"),
+    "hangs": ("timeout", "ran past 4 s"),
     "flat": ("wrong", "expected shape (4,), found (4, 1)"),
     "twice": ("wrong", "the derivation is refuted: a factor 2 too many"),
     "doubled": ("wrong", "expected dtype torch.float32, found torch.float64"),
