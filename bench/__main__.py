@@ -34,7 +34,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     from bench import problems
     from bench.derivations import load_request, verdicts_on
-    from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+    from bench.timing.processes import WorkerProcess
 
     exit_status = 0
     sources: dict[str, problems.Source] = {}
@@ -52,13 +52,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     worker = WorkerProcess(load_request(sources.values(), []))
     try:
         for source in sources.values():
-            try:
-                verdicts = verdicts_on(source, worker)
-            except (WorkerDied, WorkerFailed) as error:
-                print(f"not usable: {source.path.name}: {error}", file=sys.stderr)
-                exit_status = 2
-                continue
-            for verdict in verdicts:
+            for verdict in verdicts_on(source, worker):
                 print(verdict.text)
                 exit_status = max(exit_status, {"unchecked": 2, "wrong": 1}.get(verdict.verdict, 0))
     finally:

@@ -26,13 +26,16 @@ def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, obj
 
 
 def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S) -> list[Verdict]:
-    """The verdict on every form of a problem, torch's own derivative last in each wrt. Raises WorkerFailed."""
+    """The verdict on every form of a problem, torch's own derivative last in each wrt."""
     found: list[Verdict] = []
     for wrt in source.problem.wrts:
+        forms = (*source.problem.forms(wrt), TORCH)
         try:
             found += _asked(source, worker, wrt, None, limit_s)
+        except WorkerFailed as failure:
+            found += [_unchecked(source, wrt, form, failure) for form in forms]
         except WorkerDied:
-            for form in (*source.problem.forms(wrt), TORCH):
+            for form in forms:
                 found += _alone(source, worker, wrt, form, limit_s)
     return found
 
@@ -47,4 +50,8 @@ def _alone(source: Source, worker: WorkerProcess, wrt: str, form: str, limit_s: 
     try:
         return _asked(source, worker, wrt, form, limit_s)
     except (WorkerDied, WorkerFailed) as failure:
-        return [Verdict(source.problem.name, wrt, form, "unchecked", None, 0, "", str(failure))]
+        return [_unchecked(source, wrt, form, failure)]
+
+
+def _unchecked(source: Source, wrt: str, form: str, failure: Exception) -> Verdict:
+    return Verdict(source.problem.name, wrt, form, "unchecked", None, 0, "", str(failure))

@@ -59,7 +59,7 @@ class _Share:
 
 
 class Run:
-    """A run folder being filled. Use as a context manager: leaving it ends the workers and builds the tables."""
+    """A run folder being filled: `verify` once, `measure` each case, then `finish`, which builds the tables."""
 
     def __init__(self, plan: Plan, sources: Mapping[str, Source], out: Path, label: str | None, command: str) -> None:
         now = datetime.datetime.now(datetime.UTC)
@@ -76,7 +76,7 @@ class Run:
         self._refuted: dict[tuple[str, str, str], str] = {}
 
     def verify(self) -> None:
-        """Have every derivation verified and the verdicts made durable. Raises WorkerFailed where none can start."""
+        """Have every derivation verified and the verdicts made durable."""
         if not self._workers:
             return
         started = perf_counter()
@@ -92,7 +92,7 @@ class Run:
         self.scoring_s += perf_counter() - started
 
     def measure(self, case_id: str) -> dict[str, CellResult]:
-        """Measure one case and make it durable; cell id → result. Raises WorkerFailed where no worker can start."""
+        """Measure one case and make it durable; cell id → result."""
         cells = self.plan.cases[case_id]
         case = cells[0].case
         verdicts = {cell.method: (cell.status, cell.reason) for cell in cells}

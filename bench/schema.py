@@ -20,7 +20,6 @@ READABLE_VERSIONS = (1,)
 BASELINE = "autograd"
 """The method whose time is the denominator of every ratio."""
 
-FAMILIES = ("analytic", "reverse", "forward", "numeric")
 DATA = ("uniform", "normal", "near_optimum")
 TIMED_DATA, TIMED_SEED = "uniform", 0
 

@@ -94,6 +94,7 @@ class WorkerProcess:
         if not self._is_ready:
             answer, _ = self._await(START_LIMIT_S)
             if "failed" in answer:
+                self.stop()  # it has said all that it will say; the next request tries a fresh one
                 raise WorkerFailed(answer["failed"], answer["reason"])
             self._is_ready = True
 

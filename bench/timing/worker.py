@@ -108,6 +108,8 @@ class Worker:
         names: list[str] = request["methods"]
         self.watch.enter(-1)
         setting = self._setting(request, TIMED_DATA, TIMED_SEED)
+        if not setting.is_drawn:
+            raise ProblemError(f"sample draws no {TIMED_DATA} data, on which methods are timed; return at least {{}}")
         is_cuda = request["case"]["device"] == "cuda"
         clocks = clocks_for(request["case"]["device"])
         arms: list[Arm] = []
@@ -141,7 +143,8 @@ class Worker:
         failures |= {arm.name: arm.failure for arm in arms if arm.failure}
         columns = engine.samples.columns
         columns["arm"] = [names.index(name) for name in columns["arm"]]
-        returned, blobs = self._pack({arm.name: arm.result for arm in arms if not arm.failure}, setting.point)
+        results = {arm.name: arm.result for arm in arms if request["return_gradients"] and not arm.failure}
+        returned, blobs = self._pack(results, setting.point)
         self.channel.send(
             {
                 "samples": columns,
@@ -152,7 +155,7 @@ class Worker:
                 "hashes": {arm.name: sorted(arm.hashes) for arm in arms},
                 "gradients": returned,
             },
-            blobs if request["return_gradients"] else [],
+            blobs,
         )
         gc.collect()
 
