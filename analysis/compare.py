@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis import pages, text
 from analysis.frames import Frames, flatten, with_error
-from analysis.intervals import half_width, log_standard_error
+from analysis.intervals import Floats, half_width, log_standard_error, welch
 from analysis.tables import MOST_ROWS, Table
 from bench.schema import TIMED_STATUSES
-from bench.statistics import Estimate
+from bench.statistics import decided
 
 CASE = ["problem", "wrt", "size", "dims", "dtype"]
 SAME_DEVICE = ["cell_id"]
@@ -51,16 +50,17 @@ def compare(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     ]
     compared = both["reason"].isna()
     both["ratio"] = (both["time_s_b"] / both["time_s_a"]).where(compared)
-    half = np.where(compared, half_width(*_parts(both)), np.nan)
+    errors, degrees = _parts(both)
+    half = np.where(compared, half_width(errors, degrees), np.nan)
     both["ratio_low"], both["ratio_high"] = both["ratio"] * np.exp(-half), both["ratio"] * np.exp(half)
-    both["verdict"] = [_verdict(*row) for row in zip(both["ratio"], both["ratio_low"], both["ratio_high"], strict=True)]
+    both["verdict"] = decided(both["ratio"], *welch(errors, degrees))
     both["error_ratio"] = (both["rel_fro_b"] / both["rel_fro_a"]).where(compared & (both["rel_fro_a"] > 0))
     both["matched_by"] = "cell_id" if common else "cell_id less device and threads"
     return both
 
 
 _STATE = ("status", "time_s")
-_MEASURED = ["device", "threads", *_STATE, "time_low_s", "time_high_s", "processes", "rel_fro"]
+_MEASURED = ["device", "threads", *_STATE, "time_low_s", "time_high_s", "time_degrees", "rel_fro"]
 
 
 def _why_not(status_a: str | None, time_a: float, status_b: str | None, time_b: float) -> str | None:
@@ -74,15 +74,13 @@ def _why_not(status_a: str | None, time_a: float, status_b: str | None, time_b: 
     return ", ".join(states) or None
 
 
-def _parts(both: pd.DataFrame) -> Any:
-    parts = [
-        log_standard_error(both[f"time_low_s_{r}"], both[f"time_high_s_{r}"], both[f"processes_{r}"]) for r in "ab"
+def _parts(both: pd.DataFrame) -> tuple[Floats, Floats]:
+    degrees = [both[f"time_degrees_{run}"].to_numpy(float) for run in "ab"]
+    errors = [
+        log_standard_error(both[f"time_low_s_{run}"], both[f"time_high_s_{run}"], freedom)
+        for run, freedom in zip("ab", degrees, strict=True)
     ]
-    return tuple(np.stack(part, axis=-1) for part in zip(*parts, strict=True))
-
-
-def _verdict(ratio: float, low: float, high: float) -> str | None:
-    return None if pd.isna(ratio) else Estimate(ratio, low, high, processes=0).verdict
+    return np.stack(errors, axis=-1), np.stack(degrees, axis=-1)
 
 
 def differences(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
@@ -112,7 +110,7 @@ def _summary(compared: pd.DataFrame) -> Iterator[str]:
     if len(measured):
         counts = {str(name): int(count) for name, count in measured["verdict"].value_counts().items()}
         low, middle, high = (float(measured["ratio"].quantile(share)) for share in (0.1, 0.5, 0.9))
-        yield f"B against A: {text.counted(counts)}, each judged by itself from its 95 % interval and a band of ±1 %."
+        yield f"B against A: {text.counted(counts)}, over all of them at 5 % together (Holm), against a band of ±1 %."
         yield (
             f"B's time over A's: median {text.number(middle)} over these {len(measured)} cells, "
             f"{text.number(low)} to {text.number(high)} for the middle 80 %."

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import scaling, text
 from analysis.frames import CONFIGURATION, error_summary
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
-from bench.statistics import Estimate
+from bench.statistics import verdict_of
 
 GULF = 5.0
 """A gradient costs at most five evaluations of its function (Griewank & Walther, Evaluating Derivatives, 2008).
@@ -90,7 +90,7 @@ def _fastest(forms: pd.DataFrame) -> str:
 def against(cell: Any) -> str:
     """A cell's ratio in words: `4.8 [4.6, 5.0] times as fast as autograd`."""
     ratio, low, high = (float(cell[name]) for name in ("ratio", "ratio_low", "ratio_high"))
-    verdict = Estimate(ratio, low, high, int(cell["processes"])).verdict
+    verdict = verdict_of(low, high)
     if verdict == "same":
         return f"as fast as {BASELINE}, within 1 %"
     if ratio < 1:

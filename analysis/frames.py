@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.text import short
@@ -84,11 +85,21 @@ def load(paths: Iterable[str | Path]) -> Frames:
 def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     run = store.read_description(folder)
     tables = {name: _plain_text(store.read_table(folder, name)) for name in TABLES}
+    for degrees in ("time_degrees", "ratio_degrees"):
+        tables["cells"][degrees] = tables["cells"][degrees].fillna(_plain_degrees(tables["cells"]["processes"]))
     # The rows' own run_id joins the tables, so it also names the run.
     run["run_id"] = (
         str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
     )
     return run, tables
+
+
+def _plain_degrees(processes: pd.Series[int]) -> pd.Series[float]:
+    """Degrees of freedom of an interval over processes alone, as runs of the first schema have it.
+
+    One process alone had an interval over its segments, whose number a cell did not tell: infinitely many stand for it.
+    """
+    return (processes - 1.0).where(processes > 1, np.inf)
 
 
 def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:

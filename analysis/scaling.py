@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.frames import SERIES, timed
 from analysis.intervals import Floats, half_width, log_standard_error
 from bench.schema import BASELINE
-from bench.statistics import BAND, Estimate
+from bench.statistics import BAND, verdict_of
 
 TAIL = 4
 """A tail exponent is fitted over the sizes of at least the largest over this."""
@@ -40,8 +40,8 @@ def _slope(curve: pd.DataFrame) -> tuple[float, float, float]:
     no power law says so: R. T. Birge, "The calculation of errors by the method of least squares", Phys. Rev. 40 (1932).
     """
     x, y = np.log(curve["size"].to_numpy(float)), np.log(curve["time_s"].to_numpy(float))
-    errors, degrees = log_standard_error(curve["time_low_s"], curve["time_high_s"], curve["processes"])
-    errors = np.maximum(errors, BAND)
+    degrees = curve["time_degrees"].to_numpy(float)
+    errors = np.maximum(log_standard_error(curve["time_low_s"], curve["time_high_s"], degrees), BAND)
     weights = 1 / errors**2 if np.isfinite(errors).all() else np.ones_like(x)
     centred = x - np.average(x, weights=weights)
     shares = weights * centred / (weights * centred**2).sum()
@@ -79,9 +79,8 @@ def tail_exponents(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
-    """Each cell's verdict against autograd: faster, slower, same or undecided (`bench.statistics.Estimate`)."""
-    estimates = zip(cells["ratio"], cells["ratio_low"], cells["ratio_high"], cells["processes"], strict=True)
-    return pd.Series([Estimate(*estimate).verdict for estimate in estimates], cells.index, str)
+    """Each cell's verdict against autograd by itself: faster, slower, same or undecided."""
+    return pd.Series(list(map(verdict_of, cells["ratio_low"], cells["ratio_high"])), cells.index, str)
 
 
 def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
@@ -148,14 +147,13 @@ def preparing_pays(cells: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-_TIMES = ["time_s", "time_low_s", "time_high_s", "processes"]
+_TIMES = ["time_s", "time_low_s", "time_high_s", "time_degrees"]
 
 
 def _errors_in_seconds(pairs: pd.DataFrame) -> tuple[Floats, Floats]:
     """Standard errors and degrees of freedom of the two times of each pair, side by side, in seconds."""
     both = []
     for end in ("", "_other"):
-        low, high, processes = (pairs[f"{name}{end}"] for name in _TIMES[1:])
-        errors, degrees = log_standard_error(low, high, processes)
-        both.append((errors * pairs[f"time_s{end}"].to_numpy(float), degrees))
+        low, high, degrees = (pairs[f"{name}{end}"].to_numpy(float) for name in _TIMES[1:])
+        both.append((log_standard_error(low, high, degrees) * pairs[f"time_s{end}"].to_numpy(float), degrees))
     return np.stack([errors for errors, _ in both], axis=-1), np.stack([degrees for _, degrees in both], axis=-1)

@@ -52,7 +52,7 @@ class _Share:
     segments: list[Segment] = field(default_factory=list)
     setup_s: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
-    hashes: dict[str, set[str]] = field(default_factory=dict)
+    hashes: dict[str, set[int]] = field(default_factory=dict)
     gradients: dict[str, Gradient] = field(default_factory=dict)
     wall_s: dict[str, list[float]] = field(default_factory=dict)
     """Method → wall-clock samples, in seconds."""

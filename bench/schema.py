@@ -66,7 +66,8 @@ DTYPES = {
 class Cell:
     """One method on one case. Times are per call, less the empty call's; the interval is 95 % over processes.
 
-    `ratio` is time over the baseline's, paired within segments: below 1 is faster. `dims` reads `m=8 n=8 p=4`,
+    `ratio` is time over the baseline's, paired within rounds: below 1 is faster. `time_degrees` and `ratio_degrees` are
+    the intervals' degrees of freedom, moderated over the run's cells. `dims` reads `m=8 n=8 p=4`,
     `parameters` counts the gradient's entries, `bytes` those of the inputs read once and the gradient written once.
     """
 
@@ -102,6 +103,8 @@ class Cell:
     peak_memory_bytes: int | None
     disturbed: float | None
     """Share of the case's segments that were disturbed, 0 to 1."""
+    time_degrees: float | None = None
+    ratio_degrees: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

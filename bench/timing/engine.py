@@ -1,9 +1,10 @@
-"""The interleaved engine: one process's share of a case's measurement.
+"""The interleaved engine: one process's share of a measurement.
 
-Every arm (a method on the case) is visited in every segment, in random order, round by round, in short blocks; each
-block follows untimed calls that warm the caches the arm before it left cold; arms of like speed share one plan (calls
-per block, untimed calls), since unequal plans bias a ratio; callables are rebuilt, on a shifted heap, at each segment.
-An arm far slower than the baseline gets a few calls only, each between two blocks of the baseline.
+Arms (ways to do one thing) are visited round by round, in random order, in short blocks; each block follows untimed
+calls that warm the caches the arm before it left cold; arms of like speed share one plan of calls, since unequal plans
+bias a ratio; callables are rebuilt, on a shifted heap, at each segment; the baseline is in every round, and a ratio is
+paired within rounds. Before each segment the arms furthest from their targets are given more of the rounds to come. An
+arm far slower than the baseline gets a few calls only, each between two blocks of the baseline.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from bench.timing import disturbances
-from bench.timing.clocks import Call, DeviceClock, WallClock
+from bench.timing.clocks import Call, Clock, DeviceClock, WallClock
+from bench.timing.ledger import Ledger
+from bench.timing.plans import FAR, Plan, plan_for, shared_plans, shares
 
 BLOCK_S = 200e-6
 """Length of a block on a CPU: the noise within a segment is no lower at 2 ms, so many short visits win."""
@@ -25,15 +30,21 @@ DEVICE_BLOCK_S = 1e-3
 """On a device each block ends in a synchronisation, which must weigh little."""
 SEGMENTS = 5
 """Segments per process when nothing is slow."""
-ALIKE = 1.5
-"""Arms whose times lie within this factor share one plan."""
-FAR = 8.0
-"""An arm slower than the baseline by more than this may be bracketed instead of interleaved."""
+STOP_SEGMENTS = 20
+"""A width is believed, for stopping, after so many segments: after 5, stopped intervals cover 92 to 94 %."""
+SLOW_S = 1e-3
+"""An arm that is FAR from the baseline is bracketed, instead of interleaved, where a call takes longer than this."""
+SLOW_SHARE = 0.3
+"""Of the time, at most this goes to all slow arms together…"""
 MOST_SLOW_VISITS = 4
-LONGEST_SPIN_S = 20e-3
-"""A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
+"""…and at most so many calls to each, beside the one that found it slow."""
+ONCE_S = 50e-3
+"""A first call that takes longer is believed; after a shorter one, which may have loaded kernels, comes a second."""
 DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
+LONGEST_SPIN_S = 20e-3
+"""A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
+ALONE = Plan(1, 0)
 
 
 def nothing() -> None:
@@ -42,49 +53,14 @@ def nothing() -> None:
 
 @dataclass
 class Arm:
-    """A method being measured. `result` is what the last timed block returned; a failed arm is visited no more."""
+    """A way being measured. `result` is what the last timed block returned; a failed arm is visited no more."""
 
     name: str
     make: Callable[[], Call]
-    call: Call
-    estimate_s: float
+    call: Call = nothing
+    estimate_s: float = 0.0
     failure: tuple[str, str] | None = None
     result: Any = None
-    hashes: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Calls in a block, and untimed calls before it."""
-
-    calls: int
-    warm: int
-
-    def cost_s(self, estimate_s: float) -> float:
-        """What a visit costs."""
-        return (self.calls + self.warm) * estimate_s
-
-
-def plan_for(estimate_s: float, block_s: float) -> Plan:
-    """A block of about `block_s`, a power of two of calls (one where a call exceeds 5 ms)."""
-    warm = 4 if estimate_s < 150e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 4e-3 else 0
-    if estimate_s > 5e-3:
-        return Plan(1, warm)
-    calls = 4
-    while calls * estimate_s < block_s and calls < 4096:
-        calls *= 2
-    return Plan(calls, warm)
-
-
-def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, Plan]:
-    """One plan for all arms whose estimates a chain of steps below ALIKE connects: that of the fastest among them."""
-    plans: dict[str, Plan] = {}
-    previous, plan = 0.0, Plan(1, 0)
-    for name, estimate in sorted(estimates.items(), key=lambda item: item[1]):
-        if estimate > ALIKE * previous:
-            plan = plan_for(estimate, block_s)
-        plans[name], previous = plan, estimate
-    return plans
 
 
 class Samples:
@@ -95,119 +71,210 @@ class Samples:
             name: [] for name in ("arm", "segment", "round", "position", "calls", "time_s", "clock")
         }
 
-    def add(self, arm: str, segment: int, round_: int, position: int, calls: int, time_s: float, clock: str) -> None:
-        """One block."""
-        for column, value in zip(
-            self.columns.values(), (arm, segment, round_, position, calls, time_s, clock), strict=True
-        ):
+    def add(self, *values: Any) -> None:
+        """One block, in the order of the columns."""
+        for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)
 
 
-class Engine:
-    """Measures prepared arms until a deadline. `visiting(name)` is told of every arm before it is called.
+def single(seconds: float) -> float:
+    """Rounded to 24 bits, far below any clock's resolution: half of a sample's bytes would be noise."""
+    return float(np.float32(seconds))
 
-    `failure_of` turns an exception into a status and a reason; `digest_of` names a result's bits.
+
+def failed(error: Exception) -> tuple[str, str]:
+    """Status and reason of an arm that raised."""
+    return "error", f"{type(error).__name__}: {error}"
+
+
+class Engine:
+    """Measures arms until a deadline. `visiting(name)` is told of every arm before it is called.
+
+    `failure_of` turns an exception into a status and a reason; `observe(name, result)` sees what each arm's last timed
+    call returned, at the end of every segment, outside all blocks.
     """
 
     def __init__(
         self,
-        arms: list[Arm],
+        arms: Mapping[str, Callable[[], Call]],
         baseline: str,
         clocks: tuple[WallClock, DeviceClock | None],
         rng: random.Random,
-        visiting: Callable[[str], None],
-        failure_of: Callable[[Exception], tuple[str, str]],
-        digest_of: Callable[[Any], str],
+        visiting: Callable[[str], None] = lambda name: None,
+        failure_of: Callable[[Exception], tuple[str, str]] = failed,
+        observe: Callable[[str, Any], None] = lambda name, result: None,
     ) -> None:
-        self.arms = {arm.name: arm for arm in arms}
+        self.arms = {name: Arm(name, make) for name, make in arms.items()}
+        self.baseline = self.arms.get(baseline) or Arm(baseline, lambda: nothing, failure=("error", "not measured"))
         self.wall, self.device = clocks
-        self.rng, self.visiting, self.failure_of, self.digest_of = rng, visiting, failure_of, digest_of
-        self.baseline = self.arms.get(baseline)
+        self.rng, self.visiting, self.failure_of, self.observe = rng, visiting, failure_of, observe
         self.block_s = BLOCK_S if self.device is None else DEVICE_BLOCK_S
         self.samples = Samples()
         self.segments: list[dict[str, Any]] = []
+        self._plans: dict[str, Plan] = {}
+        self._ledger = Ledger(baseline)
+        self._round = 0
 
-    def run(self, deadline: float, budget_s: float) -> None:
-        """Segments until `deadline` (of perf_counter), two at least; slow arms are spread over the segments."""
-        remaining = max(deadline - perf_counter(), budget_s / 4)
-        slow = self._slow_arms(remaining)
-        fast = [name for name in self.arms if name not in slow]
-        plans = shared_plans({name: self.arms[name].estimate_s for name in fast}, self.block_s)
-        costs = {name: plan.cost_s(self.arms[name].estimate_s) for name, plan in plans.items()}
-        share = remaining / max(1, len(self.arms))
-        visits = {name: min(MOST_SLOW_VISITS, max(1, int(share / self.arms[name].estimate_s))) for name in slow}
-        slow_s = sum(visits[name] * self.arms[name].estimate_s for name in slow)
-        segment_s = max(0.0, remaining - slow_s) / SEGMENTS
-        schedule = [name for name in slow for _ in range(visits[name])]
-        self.rng.shuffle(schedule)
-        segment = 0
-        while segment < 2 or perf_counter() + segment_s / 2 < deadline or schedule:
-            left = max(1, SEGMENTS - segment)
-            due = [schedule.pop() for _ in range(-(-len(schedule) // left))]
-            self._segment(segment, plans, costs, due, perf_counter() + segment_s)
-            segment += 1
-            if not any(arm.failure is None for arm in self.arms.values()):
+    def run(self, deadline: float, stop_on_width: bool = False) -> None:
+        """Segments until `deadline` (of perf_counter), two at least; or until every width is on target, if so asked."""
+        slow = self._calibrate()
+        remaining = max(0.0, deadline - perf_counter())
+        visits = self._slow_visits(slow, SLOW_SHARE * remaining)
+        slow_s = sum(self.arms[name].estimate_s for name in visits)
+        wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
+        segment_s = max(0.0, remaining - slow_s) / wanted
+        while len(self.segments) < 2 or perf_counter() + segment_s / 2 < deadline:
+            left = max(1, wanted - len(self.segments))
+            self._segment(segment_s, [visits.pop() for _ in range(-(-len(visits) // left))])
+            if not self._alive(self.arms) or (stop_on_width and len(self.segments) >= wanted and self._is_on_target()):
                 return
 
-    def _slow_arms(self, remaining_s: float) -> set[str]:
-        if self.baseline is None or self.baseline.failure:
-            return set()
-        affordable = remaining_s / SEGMENTS / max(1, len(self.arms))
-        least = max(affordable, FAR * self.baseline.estimate_s)
-        return {name for name, arm in self.arms.items() if arm.estimate_s > least}
+    def _alive(self, names: Mapping[str, Any]) -> list[str]:
+        return [name for name in names if self.arms[name].failure is None]
 
-    def _segment(
-        self, segment: int, plans: Mapping[str, Plan], costs: Mapping[str, float], due: list[str], until: float
-    ) -> None:
+    def _ratio(self, name: str) -> float:
+        return max(1e-9, self.arms[name].estimate_s) / max(1e-9, self.baseline.estimate_s)
+
+    def _is_on_target(self) -> bool:
+        others = [name for name in self._alive(self._plans) if name != self.baseline.name]
+        return all(self._ledger.is_on_target(name, self._ratio(name)) for name in others)
+
+    def _calibrate(self) -> list[str]:
+        """Estimate every arm's time and plan the blocks; the arms that are too slow to interleave.
+
+        The call that finds an arm slow stands between two blocks of the baseline, and counts.
+        """
+        slow = []
+        self._estimate(self.baseline)
+        self._plans = {self.baseline.name: plan_for(self.baseline.estimate_s, self.block_s)}
+        for arm in self.arms.values():
+            if arm is self.baseline:
+                continue
+            self._rebuild(arm)
+            before = self._timed(self.baseline, self._plans[self.baseline.name], self.wall)
+            seconds = self._timed(arm, ALONE, self.wall)
+            if seconds is not None and (seconds < ONCE_S or self.device is not None):
+                again = self._timed(arm, ALONE, self.wall)
+                seconds = again and min(again, seconds)
+            if seconds is None:
+                continue
+            arm.estimate_s = seconds
+            if before is not None and seconds > max(SLOW_S, FAR * self.baseline.estimate_s):
+                slow.append(arm.name)
+                self._record(self.baseline, self._plans[self.baseline.name].calls, before, 0)
+                self._record(arm, 1, seconds, 1)
+                self._visit(self.baseline, self._plans[self.baseline.name], 2)
+                self._end_round()
+            else:
+                self._estimate(arm)
+        fast = {name: self.arms[name].estimate_s for name in self._alive(self.arms) if name not in slow}
+        self._plans = shared_plans(fast, self.block_s)
+        return slow
+
+    def _estimate(self, arm: Arm) -> None:
+        """A few calls more where they are cheap."""
+        if arm.call is nothing:
+            self._rebuild(arm)
+        for calls in (1, 1, 2, 3, 3):
+            seconds = self._timed(arm, Plan(calls, 0), self.wall)
+            if seconds is None:
+                return
+            arm.estimate_s = min(seconds, arm.estimate_s or seconds)
+            if arm.estimate_s > SLOW_S and calls > 1:
+                return
+
+    def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
+        """Slow arms' names, as often as each is still to be called, in random order."""
+        share = seconds / max(1, len(slow))
+        counts = {name: min(MOST_SLOW_VISITS, int(share / self.arms[name].estimate_s)) for name in slow}
+        visits = [name for name, count in counts.items() for _ in range(count)]
+        self.rng.shuffle(visits)
+        return visits
+
+    def _segment(self, seconds: float, due: list[str]) -> None:
         padding = [bytearray(self.rng.randrange(1, 4096)) for _ in range(self.rng.randrange(1, 64))]
-        floor_plan = min(plans.values(), key=lambda plan: -plan.calls, default=Plan(64, 4))
+        most_calls = max((plan.calls for plan in self._plans.values()), default=64)
         floors: list[float] = []
-        before = disturbances.read()
         gc.collect()
         gc.disable()
+        until = perf_counter() + seconds
+        before = disturbances.read()
         try:
-            for name in plans:
+            for name in self._plans:
                 self._rebuild(self.arms[name])
-            typical = median(costs.values()) if costs else 0.0
-            credit = dict.fromkeys(plans, 1.0)
-            round_ = 0
-            while round_ == 0 or perf_counter() < until:
-                floors.append(self.wall.block(nothing, floor_plan.calls)[0])
-                order = [name for name in plans if credit[name] >= 1 and not self.arms[name].failure]
-                self.rng.shuffle(order)
-                for position, name in enumerate(order):
-                    self._visit(self.arms[name], plans[name], segment, round_, position, round_ % DEVICE_EVERY == 0)
-                    credit[name] -= 1
-                for name, cost in costs.items():
-                    credit[name] += 1.0 if name == getattr(self.baseline, "name", "") else min(1.0, typical / cost)
-                round_ += 1
+            present, round_s = self._present(seconds)
+            turn = 0
+            while turn == 0 or perf_counter() + round_s / 2 < until:
+                floors.append(self.wall.block(nothing, most_calls)[0])
+                self._visit_round(
+                    [n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)]
+                )
+                turn += 1
             for name in due:
-                self._bracket(self.arms[name], plans, segment, round_)
-                round_ += 1
+                self._bracket(self.arms[name])
         finally:
             gc.enable()
         happened = disturbances.between(before, disturbances.read())
-        for arm in self.arms.values():
-            if arm.failure is None and arm.result is not None:
-                arm.hashes.add(self.digest_of(arm.result))
         del padding
-        facts = {name: getattr(happened, name) for name in happened.__dataclass_fields__}
-        self.segments.append({"segment": segment, "floor_s": median(floors), **facts})
+        self._ledger.end_segment()
+        self.segments.append({"segment": len(self.segments), "floor_s": median(floors), **asdict(happened)})
+        for name in self._alive(self.arms):
+            if self.arms[name].result is not None:
+                self.observe(name, self.arms[name].result)
 
-    def _attempt(self, arm: Arm, action: Callable[[], Any]) -> Any:
-        """The action's value; None, and a failed arm, where it raises."""
-        self.visiting(arm.name)
-        try:
-            return action()
-        except Exception as error:
-            arm.failure = self.failure_of(error)
-            return None
+    def _present(self, seconds: float) -> tuple[dict[str, float], float]:
+        """The share of the segment's rounds that each arm is in, and what such a round costs on average, in seconds."""
+        costs = {name: self._plans[name].cost_s(self.arms[name].estimate_s) for name in self._alive(self._plans)}
+        base_s = costs.pop(self.baseline.name, None)
+        needs = {name: self._ledger.need(name, self._ratio(name)) for name in costs}
+        done = {name: self._ledger.blocks(name) for name in costs}
+        neediest = max(needs, key=lambda name: needs[name] / (1 + done[name]), default=None)
+        # The baseline is in every round, and so is the neediest arm, which pays for it.
+        charged = {name: cost + (base_s or 0.0) * (name == neediest) for name, cost in costs.items()}
+        present = shares(charged, needs, done, seconds)
+        round_s = sum(present[name] * costs[name] for name in present)
+        return (present, round_s) if base_s is None else (present | {self.baseline.name: 1.0}, round_s + base_s)
 
-    def _rebuild(self, arm: Arm) -> None:
-        if arm.failure is None:
-            arm.call = self._attempt(arm, arm.make) or arm.call
+    def _visit_round(self, names: list[str]) -> None:
+        self.rng.shuffle(names)
+        reads_device = self._round % DEVICE_EVERY == 0
+        for position, name in enumerate(names):
+            self._visit(self.arms[name], self._plans[name], position, reads_device)
+        self._end_round()
 
-    def _timed(self, arm: Arm, plan: Plan, clock: WallClock | DeviceClock) -> float | None:
+    def _bracket(self, arm: Arm) -> None:
+        """One call of a slow arm between two blocks of the baseline."""
+        self._rebuild(arm)
+        around = self._plans.get(self.baseline.name, ALONE)
+        for position, (which, plan) in enumerate(((self.baseline, around), (arm, ALONE), (self.baseline, around))):
+            self._visit(which, plan, position, which is arm)
+        self._end_round()
+
+    def _end_round(self) -> None:
+        self._ledger.end_round()
+        self._round += 1
+
+    def _visit(self, arm: Arm, plan: Plan, position: int, reads_device: bool = False) -> None:
+        seconds = self._timed(arm, plan, self.wall)
+        if seconds is None:
+            return
+        self._record(arm, plan.calls, seconds, position)
+        calls = min(plan.calls, 4)
+        if self.device is not None and reads_device and seconds * calls < LONGEST_SPIN_S:
+            self.device.expected_s = seconds * calls
+            on_device = self._timed(arm, Plan(calls, 0), self.device)
+            if on_device is not None:
+                where = (arm.name, len(self.segments), self._round, position)
+                self.samples.add(*where, calls, single(on_device), "device")
+
+    def _record(self, arm: Arm, calls: int, seconds: float, position: int) -> None:
+        where = (arm.name, len(self.segments), self._round, position)
+        self.samples.add(*where, calls, single(seconds), "wall")
+        self._ledger.add(arm.name, seconds)
+
+    def _timed(self, arm: Arm, plan: Plan, clock: Clock) -> float | None:
+        """Seconds per call of one block after untimed calls; None, and a failed arm, where one raises."""
+
         def visit() -> tuple[float, Any]:
             for _ in range(plan.warm):
                 arm.call()
@@ -219,28 +286,16 @@ class Engine:
         seconds, arm.result = found
         return float(seconds)
 
-    def _visit(
-        self, arm: Arm, plan: Plan, segment: int, round_: int, position: int, reads_device: bool = False
-    ) -> None:
-        seconds = self._timed(arm, plan, self.wall)
-        if seconds is None:
-            return
-        self.samples.add(arm.name, segment, round_, position, plan.calls, seconds, "wall")
-        calls = min(plan.calls, 4)
-        if self.device is not None and reads_device and seconds * calls < LONGEST_SPIN_S:
-            self.device.expected_s = seconds * calls
-            on_device = self._timed(arm, Plan(calls, 0), self.device)
-            if on_device is not None:
-                self.samples.add(arm.name, segment, round_, position, calls, on_device, "device")
+    def _rebuild(self, arm: Arm) -> None:
+        arm.call = self._attempt(arm, arm.make) or arm.call
 
-    def _bracket(self, arm: Arm, plans: Mapping[str, Plan], segment: int, round_: int) -> None:
-        """One call of a slow arm between two blocks of the baseline."""
-        baseline = self.baseline
-        if baseline is None or arm.failure:
-            return
-        self._rebuild(arm)
-        for position, (which, plan) in enumerate(
-            ((baseline, plans[baseline.name]), (arm, Plan(1, 0)), (baseline, plans[baseline.name]))
-        ):
-            if which.failure is None:
-                self._visit(which, plan, segment, round_, position, which is arm)
+    def _attempt(self, arm: Arm, action: Callable[[], Any]) -> Any:
+        """The action's value; None where the arm has failed, or fails now."""
+        if arm.failure is not None:
+            return None
+        self.visiting(arm.name)
+        try:
+            return action()
+        except Exception as error:
+            arm.failure = self.failure_of(error)
+            return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from time import monotonic
@@ -43,8 +44,8 @@ class _Process:
 class WorkerProcess:
     """A place for one worker: when the one in it ends, the next request finds a fresh one there."""
 
-    def __init__(self, load: dict[str, Any]) -> None:
-        self._load = load
+    def __init__(self, load: dict[str, Any], environment: Mapping[str, str] | None = None) -> None:
+        self._load, self._environment = load, environment or {}
         self._process = self._start()
         self._is_ready = False
 
@@ -58,7 +59,8 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is the coordinator's to handle
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # numpy's threads would spin beside what is timed
+            # numpy's threads would spin beside what is timed
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **self._environment},
         )
         there.close()
         process = _Process(popen, Channel(here), watch)

@@ -15,6 +15,7 @@ import random
 import resource
 import signal
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,9 +31,10 @@ from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
+from bench.timing import measuring
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
-from bench.timing.engine import Arm, Engine
+from bench.timing.engine import Engine
 from bench.timing.setting import CaseSetting
 from bench.verify import verify
 
@@ -64,6 +66,7 @@ class Worker:
         self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self.load,
             "time": self.time,
+            "measure": self.measure,
             "gradients": self.gradients,
             "verify": self.verify,
         }
@@ -105,14 +108,13 @@ class Worker:
     def time(self, request: dict[str, Any]) -> None:
         """This process's share of a case: samples and segments, what failed, and the gradients that were timed."""
         deadline = perf_counter() + request["budget_s"]
-        names: list[str] = request["methods"]
+        names, process = request["methods"], request["process"]
         self.watch.enter(-1)
         setting = self._setting(request, TIMED_DATA, TIMED_SEED)
         if not setting.is_drawn:
             raise ProblemError(f"sample draws no {TIMED_DATA} data, on which methods are timed; return at least {{}}")
         is_cuda = request["case"]["device"] == "cuda"
-        clocks = clocks_for(request["case"]["device"])
-        arms: list[Arm] = []
+        makes: dict[str, Make] = {}
         failures: dict[str, tuple[str, str]] = {}
         setup_s: dict[str, float] = {}
         peaks: dict[str, int] = {}
@@ -124,22 +126,30 @@ class Worker:
                     torch.cuda.reset_peak_memory_stats()
                     resident = torch.cuda.memory_allocated()
                 started = perf_counter()
-                make = setting.prepare(name)
+                makes[name] = setting.prepare(name)
                 if is_cuda:
                     torch.cuda.synchronize()
                 if setting.prepares(name):
                     setup_s[name] = perf_counter() - started
-                arms.append(calibrated(name, make, clocks[0]))
                 if is_cuda:
+                    makes[name]()()
                     peaks[name] = torch.cuda.max_memory_allocated() - resident
             except Exception as error:
                 failures[name] = failure_of(error)
-        rng = random.Random(f"{request['case_id']} {request['process']}")
+        outputs: dict[str, list[bytes]] = {name: [] for name in makes}
+
+        def observe(name: str, result: Any) -> None:
+            bits = bits_of(result)
+            if bits not in outputs[name]:
+                outputs[name].append(bits)
+
         engine = Engine(
-            arms, BASELINE, clocks, rng, lambda name: self.watch.enter(names.index(name)), failure_of, digest_of
-        )
-        if arms:
-            engine.run(deadline, request["budget_s"])
+            makes, BASELINE, clocks_for(request["case"]["device"]), random.Random(f"{request['case_id']} {process}"),
+            lambda name: self.watch.enter(names.index(name)), failure_of, observe,
+        )  # fmt: skip
+        if makes:
+            engine.run(deadline)
+        arms = engine.arms.values()
         failures |= {arm.name: arm.failure for arm in arms if arm.failure}
         columns = engine.samples.columns
         columns["arm"] = [names.index(name) for name in columns["arm"]]
@@ -152,12 +162,19 @@ class Worker:
                 "failures": failures,
                 "setup_s": setup_s,
                 "peak_memory_bytes": peaks,
-                "hashes": {arm.name: sorted(arm.hashes) for arm in arms},
+                "hashes": {name: sorted(map(zlib.crc32, found)) for name, found in outputs.items()},
                 "gradients": returned,
             },
             blobs,
         )
-        gc.collect()
+        settle()
+
+    def measure(self, request: dict[str, Any]) -> None:
+        """This process's share of a measurement of callables that are no gradients."""
+        names = list(request["arms"])
+        torch.set_num_threads(1)
+        settle()
+        self.channel.send(measuring.answer(request, lambda name: self.watch.enter(names.index(name))))
 
     def gradients(self, request: dict[str, Any]) -> None:
         """Untimed gradients of one draw by the methods asked for, and the reference."""
@@ -219,17 +236,6 @@ class Worker:
         return returned, blobs
 
 
-def calibrated(name: str, make: Make, clock: Any) -> Arm:
-    """An arm with a first estimate of its time: a second call, since a first one loads kernels, and more if cheap."""
-    call = make()
-    clock.block(call, 1)
-    estimate, result = clock.block(call, 1)
-    if estimate < 20e-3:
-        clock.block(call, 2)
-        estimate = min(clock.block(call, 3)[0] for _ in range(2))
-    return Arm(name, make, call, estimate, result=result)
-
-
 def burn_in(devices: list[str]) -> None:
     """Run every method once on a small problem: first calls import and compile for seconds."""
     torch.set_num_threads(1)
@@ -241,8 +247,13 @@ def burn_in(devices: list[str]) -> None:
                 call = method.prepare(small)()
                 for _ in range(2):
                     call()
+    settle()
+
+
+def settle() -> None:
+    """Collect garbage now and look at what is left no more: a collection while timing then takes microseconds."""
     gc.collect()
-    gc.freeze()  # a later collection then takes microseconds, not tens of milliseconds
+    gc.freeze()
 
 
 def contain() -> None:

@@ -1,0 +1,61 @@
+"""Fills the summary columns of `cells` from the raw rows: what `cells` holds is a cache of this."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bench.schema import BASELINE
+from bench.statistics.estimates import over_processes, paired_logs, segment_logs, t_quantile
+from bench.statistics.moderation import moderated
+
+
+def intervals(logs: pd.DataFrame) -> pd.DataFrame:
+    """Per cell, from `segment_logs` or `paired_logs` of a whole table: value, low, high, processes, degrees.
+
+    Variances are moderated over the table's cells, each kind apart (by its number of processes), along the variance
+    that its own segments predict: a far slower arm, called a few times, is no model for one called thousands of times.
+    """
+    found = over_processes(logs)
+    for processes, kind in found.groupby("processes"):
+        if processes == 1:
+            found.loc[kind.index, "degrees"] = kind["count"] - 1.0
+            continue
+        within = kind["within"].fillna(kind["variance"].median()).clip(lower=1e-12)
+        degrees = kind["count"].to_numpy(float) - 1
+        both = moderated(kind["variance"].to_numpy(float), degrees, within.to_numpy(float))
+        found.loc[kind.index, "variance"], found.loc[kind.index, "degrees"] = both
+    half = t_quantile(found["degrees"].where(found["degrees"] > 0)) * np.sqrt(found["variance"] / found["count"])
+    for name, end in (("value", 0.0), ("low", -half), ("high", half)):
+        found[name] = np.exp(found["mean"] + end)
+    return found[["value", "low", "high", "processes", "degrees"]]
+
+
+def summarise(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with its summary columns filled from the raw rows: times, ratios, counts, share disturbed."""
+    cells = cells.copy()
+    if samples.empty:
+        return cells
+    keys = ["case_id", "process", "segment"]
+    with_floors = samples.merge(segments[[*keys, "floor_s"]], on=keys, how="left")
+    baseline_of_case = cells[cells["method"] == BASELINE].set_index("case_id")["cell_id"]
+    baselines = dict(zip(cells["cell_id"], cells["case_id"].map(baseline_of_case), strict=True))
+    known = {cell: base for cell, base in baselines.items() if isinstance(base, str) and base != cell}
+    wall = intervals(segment_logs(with_floors))
+    ratio = intervals(paired_logs(with_floors, known))
+    for column, table, part in (
+        *((f"time{end}_s", wall, part) for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))),
+        *((f"ratio{end}", ratio, part) for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))),
+        ("time_degrees", wall, "degrees"),
+        ("ratio_degrees", ratio, "degrees"),
+    ):
+        cells[column] = cells["cell_id"].map(table[part])
+    is_baseline = (cells["method"] == BASELINE) & cells["time_s"].notna()
+    cells.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0  # over itself, exactly
+    device = segment_logs(with_floors, "device")
+    cells["device_time_s"] = cells["cell_id"].map(np.exp(over_processes(device)["mean"]) if len(device) else {})
+    counts = samples[samples["clock"] == "wall"].groupby("cell_id", observed=True)["time_s"].count()
+    cells["samples"] = cells["cell_id"].map(counts).fillna(0).astype("int64")
+    cells["processes"] = cells["cell_id"].map(wall["processes"]).fillna(0).astype("int64")
+    cells["disturbed"] = cells["case_id"].map(segments.groupby("case_id", observed=True)["disturbed"].mean())
+    return cells

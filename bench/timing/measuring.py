@@ -1,0 +1,171 @@
+"""The engine as a library: `measure` times any callables against each other, in this process or in several fresh ones.
+
+samples = measure({"sum": make_sum, "mean": make_mean}, budget_s=1.0)
+paired_ratio(samples, "mean", "sum")        # bench.statistics
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib
+import json
+import os
+import random
+import sys
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from bench.timing.clocks import Call, WallClock
+from bench.timing.engine import Engine
+from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Make = Callable[[], Call]
+
+CALL_LIMIT_S = 60.0
+"""A call that lasts longer is taken for hung; its process is stopped."""
+
+
+class ArmError(ValueError):
+    """An arm that another process cannot import; the message says what was expected, what came, what to do."""
+
+
+def named(arm: str, make: Make) -> dict[str, Any]:
+    """What another process needs to import `make`: module, name, and a partial's keyword arguments. Raises ArmError."""
+    whole = make if isinstance(make, functools.partial) else functools.partial(make)
+    module, name = getattr(whole.func, "__module__", None), getattr(whole.func, "__qualname__", "")
+    if module in (None, "__main__") or not name.isidentifier() or whole.args:
+        raise ArmError(
+            f"arm {arm!r}: expected a function at a module's top level, or functools.partial of one with keywords, "
+            f"found {module}.{name or type(make).__name__}; move it to a module, or measure with processes=1"
+        )
+    try:
+        json.dumps(whole.keywords)
+    except TypeError:
+        raise ArmError(f"arm {arm!r}: its keyword arguments must be strings, numbers or lists of them") from None
+    return {"module": module, "name": name, "arguments": whole.keywords}
+
+
+def imported(spec: Mapping[str, Any]) -> Make:
+    """The factory that `named` described."""
+    function = getattr(importlib.import_module(spec["module"]), spec["name"])
+    return functools.partial(function, **spec["arguments"])
+
+
+class Workers:
+    """Processes that live through several measurements: `with Workers(5) as workers: measure(…, workers=workers)`."""
+
+    def __init__(self, processes: int) -> None:
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        load: dict[str, Any] = {"problems": [], "devices": []}
+        self.processes = [WorkerProcess(load, {"PYTHONPATH": path}) for _ in range(processes)]
+
+    def __enter__(self) -> Workers:
+        for process in self.processes:
+            process.ready()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for process in self.processes:
+            process.stop()
+
+
+def measure(
+    arms: Mapping[str, Make],
+    budget_s: float,
+    processes: int = 3,
+    *,
+    baseline: str | None = None,
+    workers: Workers | None = None,
+    seed: int = 0,
+    stop_on_width: bool = False,
+) -> pd.DataFrame:
+    """Samples of all arms, interleaved, in `budget_s` seconds of wall clock over all processes, one after the other.
+
+    An arm is a factory: `make()` builds the callable that is timed, afresh for every segment. With several processes it
+    is one that they can import: a function at a module's top level, or a `functools.partial` of one with keywords. With
+    `processes=1` it is any callable, measured in this process; an interval is then about this process alone.
+    `baseline`, by default the first arm, is in every round. `stop_on_width` ends once every half-width is on target.
+
+    One row per block, with the columns of `samples` in `bench.schema` (`cell_id` is the arm's name) and, of its
+    segment, `floor_s` and `disturbed`. What failed stands in `attrs["failures"]`, by arm. Raises ArmError and
+    WorkerFailed.
+    """
+    base = baseline or next(iter(arms))
+    if workers is None and processes == 1:
+        deadline = perf_counter() + budget_s
+        gc.collect()
+        gc.freeze()  # collections between segments then look at what the arms left alone
+        try:
+            return _framed([_share(arms, deadline, base, f"{seed}", stop_on_width)])
+        finally:
+            gc.unfreeze()
+    specs = {name: named(name, make) for name, make in arms.items()}
+    if workers is None:
+        with Workers(processes) as workers:
+            return _measure_on(workers, specs, budget_s, base, seed, stop_on_width)
+    return _measure_on(workers, specs, budget_s, base, seed, stop_on_width)
+
+
+def _measure_on(
+    workers: Workers, specs: dict[str, Any], budget_s: float, baseline: str, seed: int, stop_on_width: bool
+) -> pd.DataFrame:
+    answers = []
+    failures: dict[str, str] = {}
+    for place, process in enumerate(workers.processes):
+        while remaining := {name: spec for name, spec in specs.items() if name not in failures}:
+            request = {
+                "do": "measure", "arms": remaining, "baseline": baseline, "budget_s": budget_s / len(workers.processes),
+                "seed": f"{seed} {place}", "stop_on_width": stop_on_width,
+            }  # fmt: skip
+            try:
+                answers.append(process.ask(request, CALL_LIMIT_S)[0])
+                break
+            except WorkerDied as died:
+                blamed = list(remaining)[died.index : died.index + 1] if died.index >= 0 else list(remaining)
+                failures |= dict.fromkeys(blamed, str(died))
+    frame = _framed(answers)
+    frame.attrs["failures"] |= failures
+    return frame
+
+
+def _share(
+    arms: Mapping[str, Make],
+    deadline: float,
+    baseline: str,
+    seed: str,
+    stop_on_width: bool,
+    visiting: Callable[[str], None] = lambda name: None,
+) -> dict[str, Any]:
+    engine = Engine(arms, baseline, (WallClock(), None), random.Random(seed), visiting)
+    engine.run(deadline, stop_on_width)
+    failures = {name: arm.failure[1] for name, arm in engine.arms.items() if arm.failure}
+    return {"samples": engine.samples.columns, "segments": engine.segments, "failures": failures}
+
+
+def answer(request: Mapping[str, Any], visiting: Callable[[str], None]) -> dict[str, Any]:
+    """A worker's share of a measurement that `measure` asked for."""
+    deadline = perf_counter() + request["budget_s"]
+    makes = {name: imported(spec) for name, spec in request["arms"].items()}
+    return _share(makes, deadline, request["baseline"], request["seed"], request["stop_on_width"], visiting)
+
+
+def _framed(answers: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    parts = []
+    for process, told in enumerate(answers):
+        samples = pd.DataFrame(told["samples"]).rename(columns={"arm": "cell_id"})
+        segments = pd.DataFrame(told["segments"])[["segment", "floor_s", "disturbed"]]
+        parts.append(samples.merge(segments, on="segment").assign(case_id="measure", process=process))
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    frame.attrs["failures"] = {name: why for told in answers for name, why in told["failures"].items()}
+    return frame
+
+
+__all__ = ["ArmError", "WorkerFailed", "Workers", "measure"]

@@ -1,0 +1,82 @@
+"""How often an arm is called: calls in a block, untimed calls before it, and which arms need more blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+ALIKE = 1.5
+"""Arms whose times lie within this factor share one plan: unequal plans bias a ratio."""
+TARGET = 0.02
+"""Half-width of the interval that a ratio within 1/8 to 8 is measured to."""
+FAR = 8.0
+"""Beyond this factor from the baseline an arm's target is |log ratio| / 20: nobody asks whether 40 is 41."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Calls in a block, and untimed calls before it, as the first after another arm's find that arm's data cached."""
+
+    calls: int
+    warm: int
+
+    def cost_s(self, estimate_s: float) -> float:
+        """What a visit costs."""
+        return (self.calls + self.warm) * estimate_s
+
+
+def plan_for(estimate_s: float, block_s: float) -> Plan:
+    """A block of about `block_s`, a power of two of calls, four at least (one where a call exceeds 5 ms)."""
+    warm = 4 if estimate_s < 150e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 4e-3 else 0
+    if estimate_s > 5e-3:
+        return Plan(1, warm)
+    calls = 4
+    while calls * estimate_s < block_s and calls < 4096:
+        calls *= 2
+    return Plan(calls, warm)
+
+
+def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, Plan]:
+    """One plan for all arms whose estimates a chain of steps below ALIKE connects: that of the fastest among them."""
+    plans: dict[str, Plan] = {}
+    previous, plan = 0.0, Plan(1, 0)
+    for name, estimate in sorted(estimates.items(), key=lambda item: item[1]):
+        if estimate > ALIKE * previous:
+            plan = plan_for(estimate, block_s)
+        plans[name], previous = plan, estimate
+    return plans
+
+
+def target_of(ratio: float) -> float:
+    """The half-width, in logs, that a ratio is measured to."""
+    log = abs(math.log(ratio))
+    return TARGET if log <= math.log(FAR) else log / 20
+
+
+def shares(
+    costs_s: Mapping[str, float], needs: Mapping[str, float], done: Mapping[str, int], seconds: float
+) -> dict[str, float]:
+    """Arm → the share of the coming rounds that it is visited in, so that those furthest from their targets catch up.
+
+    `needs` is (spread of one paired block / target)²: every arm is as far as any other when its blocks, `done` ones
+    counted, are one multiple λ of it, and λ is what `seconds` pay for. The arm that wants most is in every round.
+    """
+    names = list(costs_s)
+    cost, need, had = (np.array([values[name] for name in names], dtype=float) for values in (costs_s, needs, done))
+
+    def blocks(multiple: float) -> Any:
+        return np.maximum(multiple * need - had, 0.0)
+
+    low, high = 0.0, 1.0
+    while blocks(high) @ cost < seconds and high < 1e12:
+        high *= 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if blocks(middle) @ cost < seconds else (low, middle)
+    wanted = blocks(high)
+    most = float(wanted.max(initial=0.0))
+    return dict(zip(names, (wanted / most if most > 0 else np.ones_like(wanted)).tolist(), strict=True))
