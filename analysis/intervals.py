@@ -22,7 +22,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 def log_standard_error(low: npt.ArrayLike, high: npt.ArrayLike, degrees: npt.ArrayLike) -> Floats:
     """Standard error of a log, from the ends of its 95 % interval and their degrees of freedom."""
     half = (np.log(np.asarray(high, dtype=np.float64)) - np.log(np.asarray(low, dtype=np.float64))) / 2
-    return half / t_quantile(np.asarray(degrees, dtype=np.float64))
+    error: Floats = half / t_quantile(np.asarray(degrees, dtype=np.float64))
+    return error
 
 
 def welch(errors: Floats, degrees: Floats) -> tuple[Floats, Floats]:

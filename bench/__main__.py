@@ -121,6 +121,12 @@ def _machine(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _selftest(arguments: argparse.Namespace) -> int:
+    from bench.selftest.door import selftest
+
+    return selftest(arguments.trials, arguments.peers, arguments.out)
+
+
 def _recover(arguments: argparse.Namespace) -> int:
     from bench import store
 
@@ -149,6 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("study", nargs="?", default="quick", metavar="STUDY", help="a name, or a TOML file")
     plan.add_argument("--problem", action="append", default=[], metavar="FILE.py", help="a problem of your own")
     verb("machine", _machine, "what a result from this machine says about it, and what disturbs it")
+    selftest = verb("selftest", _selftest, "what timing on this machine can resolve, in about a minute")
+    selftest.add_argument("--trials", type=int, metavar="N", help="prove every target on N trials (100: 25 minutes)")
+    selftest.add_argument("--peers", action="store_true", help="run other harnesses on the same callables")
+    selftest.add_argument("-o", dest="out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     recover = verb("recover", _recover, "make a run that was cut short readable")
     recover.add_argument("run", metavar="RUN", help="the run folder")
     return parser

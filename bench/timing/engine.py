@@ -17,12 +17,11 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from bench.timing import disturbances
 from bench.timing.clocks import Call, Clock, DeviceClock, WallClock
 from bench.timing.ledger import Ledger
 from bench.timing.plans import FAR, Plan, plan_for, shared_plans, shares
+from bench.timing.samples import Samples
 
 BLOCK_S = 200e-6
 """Length of a block on a CPU: the noise within a segment is no lower at 2 ms, so many short visits win."""
@@ -32,6 +31,8 @@ SEGMENTS = 5
 """Segments per process when nothing is slow."""
 STOP_SEGMENTS = 20
 """A width is believed, for stopping, after so many segments: after 5, stopped intervals cover 92 to 94 %."""
+STOP_SEGMENT_S = 0.05
+"""Length of a segment where a width may end the measurement: a long one would be spent before it could."""
 SLOW_S = 1e-3
 """An arm that is FAR from the baseline is bracketed, instead of interleaved, where a call takes longer than this."""
 SLOW_SHARE = 0.3
@@ -44,6 +45,8 @@ DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
 LONGEST_SPIN_S = 20e-3
 """A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
+FLOOR_CALLS, WARM_FLOOR = 64, 16
+"""Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast arms' blocks."""
 ALONE = Plan(1, 0)
 
 
@@ -61,25 +64,6 @@ class Arm:
     estimate_s: float = 0.0
     failure: tuple[str, str] | None = None
     result: Any = None
-
-
-class Samples:
-    """Sample columns being filled; `arm` is a name, the rest are columns of `samples`."""
-
-    def __init__(self) -> None:
-        self.columns: dict[str, list[Any]] = {
-            name: [] for name in ("arm", "segment", "round", "position", "calls", "time_s", "clock")
-        }
-
-    def add(self, *values: Any) -> None:
-        """One block, in the order of the columns."""
-        for column, value in zip(self.columns.values(), values, strict=True):
-            column.append(value)
-
-
-def single(seconds: float) -> float:
-    """Rounded to 24 bits, far below any clock's resolution: half of a sample's bytes would be noise."""
-    return float(np.float32(seconds))
 
 
 def failed(error: Exception) -> tuple[str, str]:
@@ -123,6 +107,8 @@ class Engine:
         slow_s = sum(self.arms[name].estimate_s for name in visits)
         wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
         segment_s = max(0.0, remaining - slow_s) / wanted
+        if stop_on_width:
+            segment_s = min(segment_s, STOP_SEGMENT_S)
         while len(self.segments) < 2 or perf_counter() + segment_s / 2 < deadline:
             left = max(1, wanted - len(self.segments))
             self._segment(segment_s, [visits.pop() for _ in range(-(-len(visits) // left))])
@@ -193,7 +179,7 @@ class Engine:
 
     def _segment(self, seconds: float, due: list[str]) -> None:
         padding = [bytearray(self.rng.randrange(1, 4096)) for _ in range(self.rng.randrange(1, 64))]
-        most_calls = max((plan.calls for plan in self._plans.values()), default=64)
+        floor_calls = max([FLOOR_CALLS, *(plan.calls for plan in self._plans.values())])
         floors: list[float] = []
         gc.collect()
         gc.disable()
@@ -205,7 +191,8 @@ class Engine:
             present, round_s = self._present(seconds)
             turn = 0
             while turn == 0 or perf_counter() + round_s / 2 < until:
-                floors.append(self.wall.block(nothing, most_calls)[0])
+                self.wall.block(nothing, WARM_FLOOR)
+                floors.append(self.wall.block(nothing, floor_calls)[0])
                 self._visit_round(
                     [n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)]
                 )
@@ -265,11 +252,11 @@ class Engine:
             on_device = self._timed(arm, Plan(calls, 0), self.device)
             if on_device is not None:
                 where = (arm.name, len(self.segments), self._round, position)
-                self.samples.add(*where, calls, single(on_device), "device")
+                self.samples.add(*where, calls, on_device, "device")
 
     def _record(self, arm: Arm, calls: int, seconds: float, position: int) -> None:
         where = (arm.name, len(self.segments), self._round, position)
-        self.samples.add(*where, calls, single(seconds), "wall")
+        self.samples.add(*where, calls, seconds, "wall")
         self._ledger.add(arm.name, seconds)
 
     def _timed(self, arm: Arm, plan: Plan, clock: Clock) -> float | None:
