@@ -107,6 +107,7 @@ class Case:
             "device": self.device,
             "threads": self.threads,
             "numerics": self.numerics,
+            "cache": self.cache,
         }
 
 

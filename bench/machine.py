@@ -60,6 +60,15 @@ def _caches() -> dict[str, str]:
     return found
 
 
+def last_level_cache_bytes() -> int | None:
+    """The largest cache that the first processor has or shares; None where the machine does not tell."""
+    try:
+        sizes = [int(size.removesuffix("K")) * 1024 for size in _caches().values()]
+    except (OSError, ValueError):
+        return None
+    return max(sizes)
+
+
 def _cpu_quota() -> float | None:
     """Processors that the control group may use; null where it sets no quota."""
     quota, period = _read("/sys/fs/cgroup/cpu.max").split()

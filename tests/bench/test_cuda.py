@@ -28,6 +28,14 @@ def test_the_device_clock_leaves_out_the_gaps_between_launches():
     assert float(result[0, 0]) == 21.0
 
 
+def test_a_cold_call_reads_memory_that_a_hot_one_finds_in_the_cache():
+    buffer = torch.ones(2**22, device="cuda")  # 16 MiB: fits into the L2 of every data centre's GPU since Ampere
+    hot, cold = clocks_for("cuda")[1], clocks_for("cuda", "cold")[1]
+    for clock in (hot, cold):
+        clock.block(buffer.sum, 8)
+    assert cold.block(buffer.sum, 8)[0] > hot.block(buffer.sum, 8)[0]
+
+
 def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     done = study(
         'processes = 2\nbudget_s = 0.6\nseeds = 1\n[[grid]]\nwrt = ["first"]\nsizes = [32]\ndevices = ["cuda"]\n'

@@ -106,6 +106,19 @@ def test_overridden_dimensions_are_part_of_the_case():
     assert cell.case.case_id.startswith("linear_autoencoder_batch-W1-n8_m256-float32-cpu-1t-ieee-hot")
 
 
+def test_hot_and_cold_are_cases_apart_and_foretell_nothing_of_each_other():
+    plan = planned(
+        '[[grid]]\nsizes = [8, 16, 32]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\ncache = ["hot", "cold"]\n'
+    )
+    cells = {(c.case.cache, c.case.size): c for c in plan.cells if c.method == "textbook"}
+    assert cells["cold", 8].case.case_id.removesuffix("cold") == cells["hot", 8].case.case_id.removesuffix("hot")
+    seen = Predictions()
+    seen.note(cells["hot", 8], "ok", 1e-3)
+    seen.note(cells["hot", 16], "timeout", None)
+    assert seen.reason_to_skip(cells["hot", 32], plan.study)
+    assert seen.reason_to_skip(cells["cold", 32], plan.study) is None
+
+
 def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
     toy = Problem(
         name="toy", loss=lambda x, y: (x * y).sum(), shapes={"x": "n", "y": "n"}, dims={"n": 1.0},
