@@ -38,7 +38,8 @@ from bench.verify import verify
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
-UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::")
+UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::",
+               "stream is capturing", "error during capture")  # fmt: skip
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
@@ -239,7 +240,7 @@ def burn_in(devices: list[str]) -> None:
     for device in devices:
         point = torch.linspace(0.1, 1.0, 64, device=device).reshape(8, 8)
         small = Objective(lambda x: ((x @ x) ** 2).sum(), (point,))
-        for method in METHODS.values():
+        for method in (method for method in METHODS.values() if method.exists_on(device)):
             with contextlib.suppress(Exception):
                 call = method.prepare(small)()
                 for _ in range(2):

@@ -1,7 +1,9 @@
 import pytest
 import torch
 
+from bench.methods import METHODS, Objective
 from bench.timing.clocks import DeviceClock, clocks_for
+from bench.timing.worker import failure_of
 
 pytestmark = [
     pytest.mark.cuda,
@@ -36,10 +38,30 @@ def test_a_cold_call_reads_memory_that_a_hot_one_finds_in_the_cache():
     assert cold.block(buffer.sum, 8)[0] > hot.block(buffer.sum, 8)[0]
 
 
+def test_a_replayed_graph_gives_autograds_bits_in_less_time():
+    def chain(x):
+        for _ in range(20):
+            x = torch.tanh(x)
+        return x.sum()
+
+    asked = Objective(chain, (torch.linspace(-1, 1, 64, device="cuda"),))
+    grad, graph = (METHODS[name].prepare(asked)() for name in ("autograd", "cuda_graph"))
+    assert torch.equal(grad()[0], graph()[0])
+    wall, _ = clocks_for("cuda")
+    assert wall.block(graph, 50)[0] < wall.block(grad, 50)[0]  # one launch in place of 60
+
+
+def test_a_loss_that_synchronises_cannot_be_captured_and_says_so():
+    asked = Objective(lambda x: x.sum() * float(x[0]), (torch.ones(4, device="cuda"),))
+    with pytest.raises(Exception) as caught:
+        METHODS["cuda_graph"].prepare(asked)
+    assert failure_of(caught.value)[0] == "unsupported"
+
+
 def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     done = study(
         'processes = 2\nbudget_s = 0.6\nseeds = 1\n[[grid]]\nwrt = ["first"]\nsizes = [32]\ndevices = ["cuda"]\n'
-        'dtypes = ["float32", "bfloat16"]\nmethods = ["textbook", "factored", "autograd", "jacrev"]\n'
+        'dtypes = ["float32", "bfloat16"]\nmethods = ["textbook", "factored", "autograd", "jacrev", "cuda_graph"]\n'
     )
     cells, errors = done.table("cells"), done.table("errors")
     assert set(cells["status"]) == {"ok"}, done.text

@@ -99,6 +99,16 @@ def test_auto_means_the_devices_there_are():
     assert {cell.case.device for cell in planned(text, both).cells} == {"cpu", "cuda"}
 
 
+def test_a_method_of_one_device_is_a_cell_on_no_other():
+    both = Limits({"cpu": 10**10, "cuda": 10**10})
+    plan = planned('[[grid]]\nsizes = [8]\nmethods = ["all"]\n', both)
+    having = {"cpu": set(), "cuda": set()}
+    for cell in plan.cells:
+        having[cell.case.device].add(cell.method)
+    assert having["cuda"] - having["cpu"] == {"cuda_graph"}
+    assert having["cpu"] < having["cuda"]
+
+
 def test_overridden_dimensions_are_part_of_the_case():
     plan = planned('[[grid]]\nsizes = [8]\nproblems = ["linear_autoencoder_batch"]\ndims = {m = 32.0}\n')
     cell = plan.cells[0]
