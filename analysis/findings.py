@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import scaling, text
+from analysis import launches, scaling, text
 from analysis.frames import CONFIGURATION, error_summary
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
 from bench.statistics import Estimate
@@ -45,6 +45,7 @@ def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFram
             *speed(case),
             *crossings(scaling.crossovers(case)),
             *gulf(case),
+            *launches.sentences(case),
             *growth(scaling.tail_exponents(case)),
             *preparation(scaling.preparing_pays(case)),
             *precision(error_summary(case, errors)),
