@@ -256,10 +256,14 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         if size > MOST_VALUES:
             raise StoreError(f"{path}: {size:,} values, at most {MOST_VALUES:,} are read; split the run")
         expected = schema.columns(schema.TABLES[name])
-        lacking = sorted(set(expected) - set(file.schema_arrow.names))
+        absent = [column for column in expected if column not in file.schema_arrow.names]
+        lacking = sorted(set(absent) - set(schema.ADDED.get(name, ())))
         if lacking:
             raise StoreError(f"{path}: lacks the columns {', '.join(lacking)}; expected a table written by gradiometer")
-        table = file.read(columns=list(expected)).cast(schema.arrow_schema(schema.TABLES[name]))
+        table = file.read(columns=[column for column in expected if column not in absent])
+        for column in absent:
+            table = table.append_column(column, pa.nulls(len(table)))
+        table = table.select(list(expected)).cast(schema.arrow_schema(schema.TABLES[name]))
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, StoreError):
             raise

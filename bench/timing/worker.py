@@ -30,6 +30,7 @@ from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
+from bench.timing import disturbances
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import WallClock, clocks_for
 from bench.timing.engine import Arm, Engine
@@ -113,6 +114,7 @@ class Worker:
             raise ProblemError(f"sample draws no {TIMED_DATA} data, on which methods are timed; return at least {{}}")
         is_cuda = request["case"]["device"] == "cuda"
         clocks = clocks_for(request["case"]["device"], request["case"]["cache"])
+        disturbances.watch(request["case"]["device"])
         arms: list[Arm] = []
         failures: dict[str, tuple[str, str]] = {}
         setup_s: dict[str, float] = {}

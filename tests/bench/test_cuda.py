@@ -68,6 +68,10 @@ def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     assert (cells["device_time_s"] > 0).all()
     assert (cells["device_time_s"] < 1.5 * cells["time_s"]).all()
     assert (cells["peak_memory_bytes"] > 0).all()
+    segments = done.table("segments")
+    told = segments["unread"].fillna("")
+    for name in ("frequency_mhz", "temperature_c", "throttling", "power_w", "foreign_processes"):
+        assert (segments[name].notna() | told.str.contains(name)).all(), told.iloc[0]
     float32 = errors[errors["cell_id"].str.contains("float32") & (errors["data"] == "uniform")]
     assert (float32["rel_fro"] < 1e-5).all()
 
