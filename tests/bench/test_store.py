@@ -157,6 +157,18 @@ def test_columns_that_a_run_of_version_1_lacks_are_read_as_null_and_no_others(wh
         store.read_table(whole, "segments")
 
 
+def test_a_journal_of_version_1_is_recovered_too(folder):
+    journalled(folder, [record()])
+    path = folder / store.JOURNAL
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for segment in lines[1]["segments"]:
+        for column in schema.ADDED["segments"]:
+            del segment[column]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert store.recover(folder)["ok"] == 1
+    assert store.read_table(folder, "segments")[list(schema.ADDED["segments"])].isna().all(axis=None)
+
+
 def test_added_columns_may_be_null():
     for name, added in schema.ADDED.items():
         assert set(added) <= schema.nullable(schema.TABLES[name])
