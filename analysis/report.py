@@ -13,7 +13,13 @@ from analysis.figures import FIGURES
 from analysis.figures.svg import as_svg
 from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
 
-FACTS = {"machine": "Machine", "versions": "Versions", "study": "Study, as frozen", "clock": "Where the time went"}
+FACTS = {
+    "machine": "Machine",
+    "versions": "Versions",
+    "study": "Study, as frozen",
+    "numerics_in_force": "Numerics in force, by device and case",
+    "clock": "Where the time went",
+}
 OPEN_ROWS = 40
 """A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
 LONGEST_FACT = 400

@@ -24,13 +24,14 @@ from typing import Any
 import psutil
 import torch
 
+from bench import machine
 from bench.bounds import Bounds
 from bench.gradients import bits_of, digest_of, mismatch
 from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
-from bench.timing import disturbances
+from bench.timing import disturbances, numerics
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import WallClock, clocks_for
 from bench.timing.engine import Arm, Engine
@@ -86,6 +87,7 @@ class Worker:
                 self.channel.send({"failed": status, "reason": reason})
             finally:
                 self.watch.enter(-1)
+                numerics.switch(numerics.DEFAULT)
 
     def load(self, request: dict[str, Any]) -> None:
         """Rebuild the study's problems and warm this process up."""
@@ -101,7 +103,7 @@ class Worker:
     def _setting(self, request: dict[str, Any], data: str, seed: int) -> CaseSetting:
         case = request["case"]
         torch.set_num_threads(case["threads"])
-        torch.set_float32_matmul_precision("highest" if case["numerics"] == "ieee" else "high")
+        numerics.switch(case["numerics"])
         return CaseSetting(self.problems[case["problem"]], case, data, seed)
 
     def time(self, request: dict[str, Any]) -> None:
@@ -154,6 +156,7 @@ class Worker:
                 "segments": engine.segments,
                 "failures": failures,
                 "setup_s": setup_s,
+                "numerics": machine.numerics(),
                 "peak_memory_bytes": peaks,
                 "hashes": {arm.name: sorted(arm.hashes) for arm in arms},
                 "gradients": returned,

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from bench import store
 from bench.methods import METHODS, Objective
 from bench.timing.clocks import DeviceClock, clocks_for
 from bench.timing.worker import failure_of
@@ -86,3 +87,6 @@ def test_tf32_is_another_computation_than_ieee(study):
     tf32 = errors[errors.index.str.contains("tf32")]
     ieee = errors[errors.index.str.contains("ieee")]
     assert tf32.min() > 10 * ieee.max()
+    told = store.read_description(done.folder)["numerics_in_force"]
+    in_force = {name: switches["cuda_matmul_fp32_precision"] for name, switches in told.items()}
+    assert in_force == {"cuda, ieee": "ieee", "cuda, tf32": "tf32"}
