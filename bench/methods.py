@@ -7,6 +7,7 @@ or one tensor where there is one input. Adding a method is one function and its 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,16 +167,22 @@ def cuda_graph(o: Objective) -> Make:
     capture, as torch's notes on CUDA semantics have it; a loss that synchronises cannot be captured, and raises.
     """
     leaves = o.leaves()
-    here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+    here, aside = torch.cuda.current_stream(), _side_stream()
     aside.wait_stream(here)
     with torch.cuda.stream(aside):
         for _ in range(3):
             torch.autograd.grad(o.loss(*leaves), leaves)
     here.wait_stream(aside)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, stream=aside):
         outputs = torch.autograd.grad(o.loss(*leaves), leaves)
     return lambda: partial(_replay, graph, outputs, o)
+
+
+@functools.cache
+def _side_stream() -> torch.cuda.Stream:
+    """One per process: the BLAS keeps a workspace of megabytes for every stream that it has seen."""
+    return torch.cuda.Stream()
 
 
 def _replay(

@@ -31,7 +31,7 @@ from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
-from bench.timing import disturbances, numerics
+from bench.timing import disturbances, memory, numerics
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import WallClock, clocks_for
 from bench.timing.engine import Arm, Engine
@@ -124,19 +124,18 @@ class Worker:
         for index, name in enumerate(names):
             self.watch.enter(index)
             try:
-                if is_cuda:
-                    torch.cuda.synchronize()
-                    torch.cuda.reset_peak_memory_stats()
-                    resident = torch.cuda.memory_allocated()
+                resident = memory.allocated() if is_cuda else 0
                 started = perf_counter()
                 make = setting.prepare(name)
                 if is_cuda:
                     torch.cuda.synchronize()
                 if setting.prepares(name):
                     setup_s[name] = perf_counter() - started
-                arms.append(calibrated(name, make, clocks[0]))
-                if is_cuda:
-                    peaks[name] = torch.cuda.max_memory_allocated() - resident
+                kept = memory.allocated() - resident if is_cuda else 0
+                arm = calibrated(name, make, clocks[0])
+                if is_cuda and (peak := memory.peak_of(arm.call, kept)) is not None:
+                    peaks[name] = peak
+                arms.append(arm)
             except Exception as error:
                 failures[name] = failure_of(error)
         rng = random.Random(f"{request['case_id']} {request['process']}")

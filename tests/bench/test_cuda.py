@@ -3,6 +3,7 @@ import torch
 
 from bench import store
 from bench.methods import METHODS, Objective
+from bench.timing import memory
 from bench.timing.clocks import DeviceClock, clocks_for
 from bench.timing.worker import failure_of
 
@@ -59,6 +60,16 @@ def test_a_loss_that_synchronises_cannot_be_captured_and_says_so():
     assert failure_of(caught.value)[0] == "unsupported"
 
 
+def test_the_peak_of_a_call_is_its_result_and_what_it_holds_meanwhile():
+    x = torch.ones(2**20, device="cuda")  # 4 MiB
+
+    def call():
+        return (x + 1) * 2
+
+    call()
+    assert memory.peak_of(call, 0) == 2 * 2**22
+
+
 def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     done = study(
         'processes = 2\nbudget_s = 0.6\nseeds = 1\n[[grid]]\nwrt = ["first"]\nsizes = [32]\ndevices = ["cuda"]\n'
@@ -68,7 +79,9 @@ def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     assert set(cells["status"]) == {"ok"}, done.text
     assert (cells["device_time_s"] > 0).all()
     assert (cells["device_time_s"] < 1.5 * cells["time_s"]).all()
-    assert (cells["peak_memory_bytes"] > 0).all()
+    peaks = cells.set_index("method")["peak_memory_bytes"]
+    assert peaks["cuda_graph"].isna().all()
+    assert (peaks.drop("cuda_graph") > 0).all()
     segments = done.table("segments")
     told = segments["unread"].fillna("")
     for name in ("frequency_mhz", "temperature_c", "throttling", "power_w", "foreign_processes"):
