@@ -219,7 +219,8 @@ def disturbance(segments: pd.DataFrame) -> str:
     share = (
         f"{len(disturbed)} of {len(segments)} segments ({100 * len(disturbed) / len(segments):.1f} %) were disturbed"
     )
-    counts = disturbed["reason"].dropna().map(text.without_numbers).value_counts()
+    causes = disturbed["reason"].dropna().astype(str).str.split("; ").explode()
+    counts = causes.map(text.without_numbers).value_counts()
     reasons = [f"{reason} ({count})" for reason, count in counts.items()]
     return f"{share}: {'; '.join(reasons)}." if reasons else f"{share}."
 
