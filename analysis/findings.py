@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import scaling, text
+from analysis import launches, scaling, text
 from analysis.frames import CONFIGURATION, error_summary
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
 from bench.statistics import verdict_of
@@ -45,6 +45,7 @@ def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFram
             *speed(case),
             *crossings(scaling.crossovers(case)),
             *gulf(case),
+            *launches.sentences(case),
             *growth(scaling.tail_exponents(case)),
             *preparation(scaling.preparing_pays(case)),
             *precision(error_summary(case, errors)),
@@ -218,7 +219,8 @@ def disturbance(segments: pd.DataFrame) -> str:
     share = (
         f"{len(disturbed)} of {len(segments)} segments ({100 * len(disturbed) / len(segments):.1f} %) were disturbed"
     )
-    counts = disturbed["reason"].dropna().map(text.without_numbers).value_counts()
+    causes = disturbed["reason"].dropna().astype(str).str.split("; ").explode()
+    counts = causes.map(text.without_numbers).value_counts()
     reasons = [f"{reason} ({count})" for reason, count in counts.items()]
     return f"{share}: {'; '.join(reasons)}." if reasons else f"{share}."
 

@@ -8,12 +8,18 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from analysis import findings, pages, tables, text
+from analysis import findings, launches, pages, tables, text
 from analysis.figures import FIGURES
 from analysis.figures.svg import as_svg
 from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
 
-FACTS = {"machine": "Machine", "versions": "Versions", "study": "Study, as frozen", "clock": "Where the time went"}
+FACTS = {
+    "machine": "Machine",
+    "versions": "Versions",
+    "study": "Study, as frozen",
+    "numerics_in_force": "Numerics in force, by device and case",
+    "clock": "Where the time went",
+}
 OPEN_ROWS = 40
 """A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
 LONGEST_FACT = 400
@@ -34,6 +40,8 @@ WORDS = {
     "same rounded inputs (`integer` or `ball`, with a proved radius), or, so marked, autograd in float64",
     "B": "the sum of the absolute values of the terms of each entry; κ = ‖B‖/‖g*‖ says how much they cancel",
     "u": "unit roundoff of the dtype, 2⁻ᵖ: the largest relative error of rounding one number to nearest",
+    "launch-bound": "on a device with a clock of its own: a call waits for the host to launch its kernels, so that its "
+    f"wall-clock time exceeds its device time by more than a factor {launches.LAUNCH_BOUND}",
     "gulf": f"a form takes more than {findings.GULF:g} times as long as autograd",
 }
 

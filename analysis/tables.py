@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis import scaling, text
 from analysis.frames import CONFIGURATION, with_error
+from analysis.launches import LAUNCH_BOUND, wall_over_device
 from bench.schema import STATUSES
 
 MOST_ROWS = 500
@@ -129,20 +130,25 @@ def preparing(cells: pd.DataFrame) -> Table:
 
 def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
     """Every cell: time, ratio and error in one row, or why there is none."""
-    frame = with_error(cells, errors)
+    frame = with_error(cells, errors).assign(wall_over_device=wall_over_device)
+    has_device = frame["wall_over_device"].notna().any()
     shown = frame.head(MOST_ROWS)
     times = zip(shown["time_s"], shown["time_low_s"], shown["time_high_s"], strict=True)
     return _table(
         "cells",
         "Cells",
         "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals. "
-        "Relative error: median over seeds, uniform data.",
+        "Relative error: median over seeds, uniform data."
+        + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
         frame,
         _texts(shown, ["problem", "wrt", "size", "shape", "dtype", *CONFIGURATION, "method"])
         | {
             "status": list(shown["status"]),
             "time": [text.seconds(*row) for row in times],
             "÷ autograd": _intervals(shown, "ratio"),
+        }
+        | ({"wall ÷ device": [text.number(value) for value in shown["wall_over_device"]]} if has_device else {})
+        | {
             "relative error": [text.scientific(value) for value in shown["rel_fro"]],
         },
     )

@@ -22,7 +22,8 @@ def _list(arguments: argparse.Namespace) -> int:
             print(f"    {wrt}: {', '.join(problem.forms(wrt))}")
     print("methods")
     for name, method in METHODS.items():
-        print(f"  {name}: {method.label} ({method.family})")
+        where = f", on {method.device} alone" if method.device else ""
+        print(f"  {name}: {method.label} ({method.family}{where})")
     print("studies")
     for name in STUDIES:
         study = find(name)

@@ -107,6 +107,7 @@ class Case:
             "device": self.device,
             "threads": self.threads,
             "numerics": self.numerics,
+            "cache": self.cache,
         }
 
 
@@ -242,9 +243,10 @@ def _cases(study: Study, grid: Grid, problems: Mapping[str, Problem], limits: Li
             methods = _selected(grid.methods, [*problem.forms(wrt), *METHODS])
             axes = product(devices, grid.threads, grid.numerics, grid.cache, grid.dtypes, sorted(set(grid.sizes)))
             for device, threads, numerics, cache, dtype, size in axes:
+                existing = [name for name in methods if name not in METHODS or METHODS[name].exists_on(device)]
                 yield Case(
                     problem, wrt, size, overrides, dtype, device, threads, numerics, cache,
-                    tuple(dict.fromkeys([*methods, BASELINE])), tuple(grid.data), study.seeds_at(size),
+                    tuple(dict.fromkeys([*existing, BASELINE])), tuple(grid.data), study.seeds_at(size),
                 )  # fmt: skip
 
 

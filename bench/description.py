@@ -32,6 +32,7 @@ def describe(
         "machine": machine.describe(),
         "ceilings": None,
         "clock": None,
+        "numerics_in_force": None,
     }
 
 

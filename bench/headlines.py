@@ -10,7 +10,8 @@ from bench.schema import DTYPES, TIMED_DATA
 
 
 def _where(cell: pd.Series[Any]) -> str:
-    return f"{cell['problem']} {cell['wrt']} n={cell['size']} {cell['dtype']} on {cell['device']}"
+    unusual = [f", {cell[name]}" for name, usual in (("numerics", "ieee"), ("cache", "hot")) if cell[name] != usual]
+    return f"{cell['problem']} {cell['wrt']} n={cell['size']} {cell['dtype']} on {cell['device']}{''.join(unusual)}"
 
 
 def _times_autograd(cell: pd.Series[Any]) -> str:

@@ -60,6 +60,15 @@ def _caches() -> dict[str, str]:
     return found
 
 
+def last_level_cache_bytes() -> int | None:
+    """The largest cache that the first processor has or shares; None where the machine does not tell."""
+    try:
+        sizes = [int(size.removesuffix("K")) * 1024 for size in _caches().values()]
+    except (OSError, ValueError):
+        return None
+    return max(sizes)
+
+
 def _cpu_quota() -> float | None:
     """Processors that the control group may use; null where it sets no quota."""
     quota, period = _read("/sys/fs/cgroup/cpu.max").split()
@@ -110,15 +119,18 @@ def _gpu(nvml: Any, index: int) -> dict[str, Any]:
     }
 
 
-def _numerics() -> dict[str, Any]:
+def numerics() -> dict[str, Any]:
     """Switches of torch without which a result cannot be explained."""
     import torch
 
     cuda = torch.backends.cuda.matmul
+    mkldnn: Any = torch.backends.mkldnn
     return {
         "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "cuda_matmul_fp32_precision": cuda.fp32_precision,
+        "mkldnn_matmul_fp32_precision": mkldnn.matmul.fp32_precision,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "mkldnn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
+        "mkldnn": mkldnn.is_available() and mkldnn.enabled,
         "mkl": torch.backends.mkl.is_available(),
         "cuda_fp16_reduced_precision_reduction": cuda.allow_fp16_reduced_precision_reduction,
         "cuda_bf16_reduced_precision_reduction": cuda.allow_bf16_reduced_precision_reduction,
@@ -162,7 +174,7 @@ FACTS: dict[str, Callable[[], Any]] = {
     "libc": lambda: " ".join(platform.libc_ver()),
     "load_1min": lambda: os.getloadavg()[0],
     "gpus": _gpus,
-    "numerics": _numerics,
+    "numerics": numerics,
     "torch_build": _torch_build,
     "thread_pools": _thread_pools,
     "environment": lambda: {name: os.environ[name] for name in VARIABLES if name in os.environ},

@@ -17,7 +17,8 @@ def _family(cell: PlannedCell) -> Hashable:
     """Cells that differ in size alone."""
     case = cell.case
     return (
-        case.problem.name, case.wrt, case.overrides, case.dtype, case.device, case.threads, case.numerics, cell.method,
+        case.problem.name, case.wrt, case.overrides, case.dtype, case.device, case.threads, case.numerics, case.cache,
+        cell.method,
     )  # fmt: skip
 
 

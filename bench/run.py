@@ -67,6 +67,7 @@ class Run:
         self.plan, self.folder = plan, out / self.run_id
         self.measuring_s = self.scoring_s = 0.0
         self._predictions = Predictions()
+        self._numerics: dict[str, dict[str, Any]] = {}
         description = describe(plan, sources, self.run_id, now, label, command)
         self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
         devices = sorted({cell.case.device for cell in plan.cells if cell.status == "ok"})
@@ -137,6 +138,7 @@ class Run:
         self, answer: dict[str, Any], blobs: list[bytes], case: Case, asked: list[str], process: int, share: _Share
     ) -> None:
         share.failures |= {name: (status, reason) for name, (status, reason) in answer["failures"].items()}
+        self._numerics[f"{case.device}, {case.numerics}"] = answer["numerics"]
         columns = answer["samples"]
         methods = [asked[index] for index in columns.pop("arm")]
         columns["cell_id"] = [f"{case.case_id}-{name}" for name in methods]
@@ -261,7 +263,7 @@ class Run:
             "scoring_s": self.scoring_s,
             "outside_share": outside / wall_s,
         }
-        return store.build_tables(self.folder, state=state, clock=self.clock)
+        return store.build_tables(self.folder, state=state, clock=self.clock, numerics_in_force=self._numerics)
 
 
 def statuses(cells: pd.DataFrame) -> str:

@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
-READABLE_VERSIONS = (1,)
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+ADDED = {
+    "cells": ("time_degrees", "ratio_degrees"),
+    "segments": ("power_w", "foreign_processes", "pressure_s", "load_1min", "unread"),
+}
+"""Columns that runs of an earlier version lack, by table: all may be null, and are read so."""
 
 BASELINE = "autograd"
 """The method whose time is the denominator of every ratio."""
@@ -125,7 +130,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a measurement between two rebuilds of the callables, and what disturbed it."""
+    """A stretch of a measurement between two rebuilds of the callables, and what disturbed it.
+
+    On CUDA, frequency, temperature, throttling, power and foreign processes are the GPU's. What is null has its reason
+    in `unread`; `pressure_s` is how long some task of the machine waited for a processor.
+    """
 
     run_id: str
     case_id: str
@@ -141,6 +150,11 @@ class Segment:
     frequency_mhz: float | None
     temperature_c: float | None
     throttling: str | None
+    power_w: float | None = None
+    foreign_processes: int | None = None
+    pressure_s: float | None = None
+    load_1min: float | None = None
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

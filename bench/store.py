@@ -168,9 +168,7 @@ def _tables_of(path: Path) -> dict[str, pd.DataFrame]:
     ]
     order = {row["cell_id"]: position for position, row in enumerate(planned)}
     rows["cells"].sort(key=lambda row: order.get(row["cell_id"], len(order)))
-    tables = {
-        name: pd.DataFrame(found, columns=list(schema.columns(schema.TABLES[name]))) for name, found in rows.items()
-    }
+    tables = {name: _frame(found, schema.TABLES[name]) for name, found in rows.items()}
     if samples:
         run_id = tables["cells"]["run_id"].iloc[0]
         tables["samples"] = pd.concat(samples, ignore_index=True).assign(run_id=run_id)[
@@ -180,6 +178,12 @@ def _tables_of(path: Path) -> dict[str, pd.DataFrame]:
         tables["samples"] = pd.DataFrame(columns=list(schema.columns(schema.Sample)))
     tables["cells"] = statistics.summarise(tables["cells"], tables["samples"], tables["segments"])
     return tables
+
+
+def _frame(rows: list[dict[str, Any]], row: type) -> pd.DataFrame:
+    """Rows as a frame; a column that a journal of an earlier version lacks is null."""
+    absent: dict[str, Any] = dict.fromkeys(schema.columns(row))
+    return pd.DataFrame([absent | found for found in rows], columns=list(absent))
 
 
 def _write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
@@ -256,10 +260,14 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         if size > MOST_VALUES:
             raise StoreError(f"{path}: {size:,} values, at most {MOST_VALUES:,} are read; split the run")
         expected = schema.columns(schema.TABLES[name])
-        lacking = sorted(set(expected) - set(file.schema_arrow.names))
+        absent = [column for column in expected if column not in file.schema_arrow.names]
+        lacking = sorted(set(absent) - set(schema.ADDED.get(name, ())))
         if lacking:
             raise StoreError(f"{path}: lacks the columns {', '.join(lacking)}; expected a table written by gradiometer")
-        table = file.read(columns=list(expected)).cast(schema.arrow_schema(schema.TABLES[name]))
+        table = file.read(columns=[column for column in expected if column not in absent])
+        for column in absent:
+            table = table.append_column(column, pa.nulls(len(table)))
+        table = table.select(list(expected)).cast(schema.arrow_schema(schema.TABLES[name]))
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, StoreError):
             raise

@@ -43,7 +43,7 @@ class Grid(BaseModel):
     devices: Some[Literal["auto", "cpu", "cuda"]] = ["auto"]
     threads: Some[Threads] = [1]
     numerics: Some[Literal["ieee", "tf32"]] = ["ieee"]
-    cache: Some[Literal["hot"]] = ["hot"]
+    cache: Some[Literal["hot", "cold"]] = ["hot"]
     dims: dict[str, Factor] = {}
     data: Some[Literal["uniform", "normal", "near_optimum"]] = ["uniform", "normal", "near_optimum"]
 

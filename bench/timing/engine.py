@@ -104,7 +104,7 @@ class Engine:
         slow = self._calibrate()
         remaining = max(0.0, deadline - perf_counter())
         visits = self._slow_visits(slow, SLOW_SHARE * remaining)
-        slow_s = sum(self.arms[name].estimate_s for name in visits)
+        slow_s = sum(self._call_s(self.arms[name]) for name in visits)
         wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
         segment_s = max(0.0, remaining - slow_s) / wanted
         if stop_on_width:
@@ -121,6 +121,10 @@ class Engine:
     def _ratio(self, name: str) -> float:
         return max(1e-9, self.arms[name].estimate_s) / max(1e-9, self.baseline.estimate_s)
 
+    def _call_s(self, arm: Arm) -> float:
+        """What a call costs the budget: its own time, and what makes it cold."""
+        return arm.estimate_s + self.wall.flush_s
+
     def _is_on_target(self) -> bool:
         others = [name for name in self._alive(self._plans) if name != self.baseline.name]
         return all(self._ledger.is_on_target(name, self._ratio(name)) for name in others)
@@ -132,7 +136,7 @@ class Engine:
         """
         slow = []
         self._estimate(self.baseline)
-        self._plans = {self.baseline.name: plan_for(self.baseline.estimate_s, self.block_s)}
+        self._plans = {self.baseline.name: plan_for(self._call_s(self.baseline), self.block_s)}
         for arm in self.arms.values():
             if arm is self.baseline:
                 continue
@@ -153,7 +157,7 @@ class Engine:
                 self._end_round()
             else:
                 self._estimate(arm)
-        fast = {name: self.arms[name].estimate_s for name in self._alive(self.arms) if name not in slow}
+        fast = {name: self._call_s(self.arms[name]) for name in self._alive(self.arms) if name not in slow}
         self._plans = shared_plans(fast, self.block_s)
         return slow
 
@@ -166,20 +170,19 @@ class Engine:
             if seconds is None:
                 return
             arm.estimate_s = min(seconds, arm.estimate_s or seconds)
-            if arm.estimate_s > SLOW_S and calls > 1:
+            if self._call_s(arm) > SLOW_S and calls > 1:
                 return
 
     def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
         """Slow arms' names, as often as each is still to be called, in random order."""
         share = seconds / max(1, len(slow))
-        counts = {name: min(MOST_SLOW_VISITS, int(share / self.arms[name].estimate_s)) for name in slow}
+        counts = {name: min(MOST_SLOW_VISITS, int(share / self._call_s(self.arms[name]))) for name in slow}
         visits = [name for name, count in counts.items() for _ in range(count)]
         self.rng.shuffle(visits)
         return visits
 
     def _segment(self, seconds: float, due: list[str]) -> None:
         padding = [bytearray(self.rng.randrange(1, 4096)) for _ in range(self.rng.randrange(1, 64))]
-        floor_calls = max([FLOOR_CALLS, *(plan.calls for plan in self._plans.values())])
         floors: list[float] = []
         gc.collect()
         gc.disable()
@@ -191,8 +194,7 @@ class Engine:
             present, round_s = self._present(seconds)
             turn = 0
             while turn == 0 or perf_counter() + round_s / 2 < until:
-                self.wall.block(nothing, WARM_FLOOR)
-                floors.append(self.wall.block(nothing, floor_calls)[0])
+                floors.append(self._floor_s())
                 self._visit_round(
                     [n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)]
                 )
@@ -209,9 +211,16 @@ class Engine:
             if self.arms[name].result is not None:
                 self.observe(name, self.arms[name].result)
 
+    def _floor_s(self) -> float:
+        """Seconds of an empty call, by the clock that times the arms."""
+        if self.wall.flush_s:  # cold: every call has readings of its own
+            return self.wall.block(nothing, 1)[0]
+        self.wall.block(nothing, WARM_FLOOR)
+        return self.wall.block(nothing, max([FLOOR_CALLS, *(plan.calls for plan in self._plans.values())]))[0]
+
     def _present(self, seconds: float) -> tuple[dict[str, float], float]:
         """The share of the segment's rounds that each arm is in, and what such a round costs on average, in seconds."""
-        costs = {name: self._plans[name].cost_s(self.arms[name].estimate_s) for name in self._alive(self._plans)}
+        costs = {name: self._plans[name].cost_s(self._call_s(self.arms[name])) for name in self._alive(self._plans)}
         base_s = costs.pop(self.baseline.name, None)
         needs = {name: self._ledger.need(name, self._ratio(name)) for name in costs}
         done = {name: self._ledger.blocks(name) for name in costs}

@@ -25,13 +25,14 @@ from typing import Any
 import psutil
 import torch
 
+from bench import machine
 from bench.bounds import Bounds
 from bench.gradients import bits_of, digest_of, mismatch
 from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
-from bench.timing import measuring
+from bench.timing import disturbances, measuring, memory, numerics
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Engine
@@ -40,7 +41,8 @@ from bench.verify import verify
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
-UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::")
+UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::",
+               "stream is capturing", "error during capture")  # fmt: skip
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
@@ -87,6 +89,7 @@ class Worker:
                 self.channel.send({"failed": status, "reason": reason})
             finally:
                 self.watch.enter(-1)
+                numerics.switch(numerics.DEFAULT)
 
     def load(self, request: dict[str, Any]) -> None:
         """Rebuild the study's problems and warm this process up."""
@@ -102,7 +105,7 @@ class Worker:
     def _setting(self, request: dict[str, Any], data: str, seed: int) -> CaseSetting:
         case = request["case"]
         torch.set_num_threads(case["threads"])
-        torch.set_float32_matmul_precision("highest" if case["numerics"] == "ieee" else "high")
+        numerics.switch(case["numerics"])
         return CaseSetting(self.problems[case["problem"]], case, data, seed)
 
     def time(self, request: dict[str, Any]) -> None:
@@ -114,6 +117,8 @@ class Worker:
         if not setting.is_drawn:
             raise ProblemError(f"sample draws no {TIMED_DATA} data, on which methods are timed; return at least {{}}")
         is_cuda = request["case"]["device"] == "cuda"
+        clocks = clocks_for(request["case"]["device"], request["case"]["cache"])
+        disturbances.watch(request["case"]["device"])
         makes: dict[str, Make] = {}
         failures: dict[str, tuple[str, str]] = {}
         setup_s: dict[str, float] = {}
@@ -121,10 +126,7 @@ class Worker:
         for index, name in enumerate(names):
             self.watch.enter(index)
             try:
-                if is_cuda:
-                    torch.cuda.synchronize()
-                    torch.cuda.reset_peak_memory_stats()
-                    resident = torch.cuda.memory_allocated()
+                resident = memory.allocated() if is_cuda else 0
                 started = perf_counter()
                 makes[name] = setting.prepare(name)
                 if is_cuda:
@@ -132,8 +134,11 @@ class Worker:
                 if setting.prepares(name):
                     setup_s[name] = perf_counter() - started
                 if is_cuda:
-                    makes[name]()()
-                    peaks[name] = torch.cuda.max_memory_allocated() - resident
+                    kept = memory.allocated() - resident
+                    call = makes[name]()
+                    call()
+                    if (peak := memory.peak_of(call, kept)) is not None:
+                        peaks[name] = peak
             except Exception as error:
                 failures[name] = failure_of(error)
         outputs: dict[str, list[bytes]] = {name: [] for name in makes}
@@ -144,7 +149,7 @@ class Worker:
                 outputs[name].append(bits)
 
         engine = Engine(
-            makes, BASELINE, clocks_for(request["case"]["device"]), random.Random(f"{request['case_id']} {process}"),
+            makes, BASELINE, clocks, random.Random(f"{request['case_id']} {process}"),
             lambda name: self.watch.enter(names.index(name)), failure_of, observe,
         )  # fmt: skip
         if makes:
@@ -161,6 +166,7 @@ class Worker:
                 "segments": engine.segments,
                 "failures": failures,
                 "setup_s": setup_s,
+                "numerics": machine.numerics(),
                 "peak_memory_bytes": peaks,
                 "hashes": {name: sorted(map(zlib.crc32, found)) for name, found in outputs.items()},
                 "gradients": returned,
@@ -242,7 +248,7 @@ def burn_in(devices: list[str]) -> None:
     for device in devices:
         point = torch.linspace(0.1, 1.0, 64, device=device).reshape(8, 8)
         small = Objective(lambda x: ((x @ x) ** 2).sum(), (point,))
-        for method in METHODS.values():
+        for method in (method for method in METHODS.values() if method.exists_on(device)):
             with contextlib.suppress(Exception):
                 call = method.prepare(small)()
                 for _ in range(2):

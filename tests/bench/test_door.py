@@ -174,8 +174,10 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
     assert (same_inputs.nunique() == sizes).all()
 
 
-def test_the_tables_have_the_columns_that_the_schema_promises(study):
-    done = study(TINY, "-k", "n4 and textbook and linear_autoencoder-")
+def test_the_tables_have_the_columns_that_the_schema_promises_and_cold_calls_rows_of_their_own(study):
+    done = study(TINY + 'cache = ["hot", "cold"]\n', "-k", "n4 and textbook and linear_autoencoder-")
+    times = done.table("cells").pivot(index="method", columns="cache", values="time_s")
+    assert (times["cold"] > times["hot"]).all()  # by ten times and more
     for name, row in schema.TABLES.items():
         assert list(done.table(name)) == list(schema.columns(row))
     assert not pd.isna(done.table("segments")["floor_s"]).any()

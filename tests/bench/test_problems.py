@@ -10,7 +10,7 @@ CELLS = [
     (problem, wrt, method)
     for problem in PROBLEMS.values()
     for wrt in problem.wrts
-    for method in [*problem.forms(wrt), *METHODS]
+    for method in [*problem.forms(wrt), *(name for name, method in METHODS.items() if method.exists_on("cpu"))]
 ]
 
 

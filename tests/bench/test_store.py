@@ -146,6 +146,34 @@ def test_a_table_that_is_missing_truncated_or_foreign_is_named(whole):
         store.read_table(whole, "samples")
 
 
+def test_columns_that_a_run_of_version_1_lacks_are_read_as_null_and_no_others(whole):
+    path = whole / "segments.parquet"
+    frame = store.read_table(whole, "segments")
+    assert frame["power_w"].isna().all()
+    frame.drop(columns=list(schema.ADDED["segments"])).to_parquet(path)
+    pd.testing.assert_frame_equal(store.read_table(whole, "segments"), frame)
+    frame.drop(columns=["power_w", "steal_s"]).to_parquet(path)
+    with pytest.raises(store.StoreError, match="lacks the columns steal_s; expected"):
+        store.read_table(whole, "segments")
+
+
+def test_a_journal_of_version_1_is_recovered_too(folder):
+    journalled(folder, [record()])
+    path = folder / store.JOURNAL
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for segment in lines[1]["segments"]:
+        for column in schema.ADDED["segments"]:
+            del segment[column]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert store.recover(folder)["ok"] == 1
+    assert store.read_table(folder, "segments")[list(schema.ADDED["segments"])].isna().all(axis=None)
+
+
+def test_added_columns_may_be_null():
+    for name, added in schema.ADDED.items():
+        assert set(added) <= schema.nullable(schema.TABLES[name])
+
+
 @pytest.mark.parametrize("name", ["", "../x", "A", ".hidden", "a/b", "x" * 65])
 def test_names_stay_in_their_folder(tmp_path, name):
     with pytest.raises(store.StoreError, match="expected a to z"):

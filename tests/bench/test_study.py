@@ -99,11 +99,34 @@ def test_auto_means_the_devices_there_are():
     assert {cell.case.device for cell in planned(text, both).cells} == {"cpu", "cuda"}
 
 
+def test_a_method_of_one_device_is_a_cell_on_no_other():
+    both = Limits({"cpu": 10**10, "cuda": 10**10})
+    plan = planned('[[grid]]\nsizes = [8]\nmethods = ["all"]\n', both)
+    having = {"cpu": set(), "cuda": set()}
+    for cell in plan.cells:
+        having[cell.case.device].add(cell.method)
+    assert having["cuda"] - having["cpu"] == {"cuda_graph"}
+    assert having["cpu"] < having["cuda"]
+
+
 def test_overridden_dimensions_are_part_of_the_case():
     plan = planned('[[grid]]\nsizes = [8]\nproblems = ["linear_autoencoder_batch"]\ndims = {m = 32.0}\n')
     cell = plan.cells[0]
     assert cell.case.dims == {"m": 256, "n": 8, "p": 4}
     assert cell.case.case_id.startswith("linear_autoencoder_batch-W1-n8_m256-float32-cpu-1t-ieee-hot")
+
+
+def test_hot_and_cold_are_cases_apart_and_foretell_nothing_of_each_other():
+    plan = planned(
+        '[[grid]]\nsizes = [8, 16, 32]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\ncache = ["hot", "cold"]\n'
+    )
+    cells = {(c.case.cache, c.case.size): c for c in plan.cells if c.method == "textbook"}
+    assert cells["cold", 8].case.case_id.removesuffix("cold") == cells["hot", 8].case.case_id.removesuffix("hot")
+    seen = Predictions()
+    seen.note(cells["hot", 8], "ok", 1e-3)
+    seen.note(cells["hot", 16], "timeout", None)
+    assert seen.reason_to_skip(cells["hot", 32], plan.study)
+    assert seen.reason_to_skip(cells["cold", 32], plan.study) is None
 
 
 def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
