@@ -16,7 +16,7 @@ def intervals(logs: pd.DataFrame) -> pd.DataFrame:
     Variances are moderated over the table's cells, each kind apart (by its number of processes), along the variance
     that its own segments predict: a far slower arm, called a few times, is no model for one called thousands of times.
     """
-    found = over_processes(logs)
+    found = over_processes(logs).assign(degrees=np.nan)
     for processes, kind in found.groupby("processes"):
         if processes == 1:
             found.loc[kind.index, "degrees"] = kind["count"] - 1.0
