@@ -22,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument(
         "-o", dest="out", type=Path, default=RESULTS / "report", metavar="DIR", help="default: %(default)s"
     )
+    report.add_argument(
+        "--pool", action="store_true", help="runs of one study on one machine count as one run of more processes"
+    )
 
     compare = commands.add_parser("compare", help="two machines, or two versions, cell by cell")
     compare.add_argument("run_a", metavar="RUN_A", help="a run folder, or its name under results/")
@@ -34,9 +37,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _report(arguments: argparse.Namespace) -> list[Path]:
     from analysis import frames, report
+    from analysis.pool import pooled
 
     folders = [frames.find(run, RESULTS) for run in arguments.runs] or [frames.newest(RESULTS)]
-    return report.write_report(frames.load(folders), arguments.out)
+    loaded = frames.load(folders)
+    return report.write_report(pooled(loaded) if arguments.pool else loaded, arguments.out)
 
 
 def _compare(arguments: argparse.Namespace) -> list[Path]:
