@@ -46,6 +46,8 @@ class Frames:
 
     def of_run(self, run_id: str) -> Frames:
         """The same tables, of one run only."""
+        if [run["run_id"] for run in self.runs] == [run_id]:
+            return self
         kept = [place for place, run in enumerate(self.runs) if run["run_id"] == run_id]
         tables = {name: (table := getattr(self, name))[table["run_id"] == run_id] for name in TABLES}
         return Frames([self.runs[i] for i in kept], **tables, folders=[self.folders[i] for i in kept])
