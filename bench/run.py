@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from collections import Counter
@@ -52,6 +53,7 @@ class _Share:
     segments: list[Segment] = field(default_factory=list)
     setup_s: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    flops: dict[str, int | None] = field(default_factory=dict)
     hashes: dict[str, set[str]] = field(default_factory=dict)
     gradients: dict[str, Gradient] = field(default_factory=dict)
     wall_s: dict[str, list[float]] = field(default_factory=dict)
@@ -109,6 +111,7 @@ class Run:
                 self._time(case, methods, process, share)
             self.measuring_s += perf_counter() - started
             started = perf_counter()
+            self._weigh(case, methods, share)
             errors = self._score(case, methods, share)
             self.scoring_s += perf_counter() - started
         return self._record(cells, verdicts, share, errors)
@@ -159,6 +162,14 @@ class Run:
             share.hashes.setdefault(name, set()).update(hashes)
         if not share.gradients:
             share.gradients = scoring.unpack({**answer, "failures": {}}, blobs)
+
+    def _weigh(self, case: Case, methods: list[str], share: _Share) -> None:
+        """What the calls that were timed do; nothing is known of those that end the worker now."""
+        timed = [name for name in methods if name not in share.failures and share.wall_s.get(name)]
+        request = {"do": "weigh", "case": case.request(), "methods": timed}
+        with contextlib.suppress(WorkerDied, WorkerFailed):
+            answer, _ = self._workers[0].ask(request, self.plan.study.timeout_s)
+            share.flops = answer["flops"]
 
     def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
         """Rows for the timed gradients, and for every other draw by the methods that are fast enough.
@@ -239,6 +250,7 @@ class Run:
                     status=status,
                     reason=reason,
                     setup_s=median(setup) if setup else None,
+                    flops=share.flops.get(cell.method),
                     peak_memory_bytes=share.peaks.get(cell.method),
                 )
             )

@@ -67,7 +67,9 @@ class Cell:
     """One method on one case. Times are per call, less the empty call's; the interval is 95 % over processes.
 
     `ratio` is time over the baseline's, paired within segments: below 1 is faster. `dims` reads `m=8 n=8 p=4`,
-    `parameters` counts the gradient's entries, `bytes` those of the inputs read once and the gradient written once.
+    `parameters` counts the gradient's entries. `flops` counts each multiply and each add of a call as one (a
+    transcendental too; null where they cannot be counted), `bytes` those of the inputs read once and the gradient
+    written once.
     """
 
     run_id: str

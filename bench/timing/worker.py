@@ -35,6 +35,7 @@ from bench.timing.clocks import clocks_for
 from bench.timing.engine import Arm, Engine
 from bench.timing.setting import CaseSetting
 from bench.verify import verify
+from bench.work import Counts
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
@@ -60,11 +61,12 @@ class Worker:
     def __init__(self, channel: Channel, watch: Watch) -> None:
         self.channel, self.watch = channel, watch
         self.problems: dict[str, Problem] = {}
-        self.references, self.bounds = References(), Bounds()
+        self.references, self.bounds, self.counts = References(), Bounds(), Counts()
         self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self.load,
             "time": self.time,
             "gradients": self.gradients,
+            "weigh": self.weigh,
             "verify": self.verify,
         }
 
@@ -200,6 +202,16 @@ class Worker:
             return {}
         dims, dtype = case["dims"], case["dtype"]
         return self.bounds.of(setting.problem, case["wrt"], dims, setting.rounded, dtype, methods)
+
+    def weigh(self, request: dict[str, Any]) -> None:
+        """What a call of each method does, untimed."""
+        case = request["case"]
+        problem = self.problems[case["problem"]]
+        flops: dict[str, int | None] = {}
+        for index, name in enumerate(request["methods"]):
+            self.watch.enter(index)
+            flops[name] = self.counts.of(problem, case["wrt"], case["dims"], name)
+        self.channel.send({"flops": flops})
 
     def verify(self, request: dict[str, Any]) -> None:
         """The verdicts on the forms of one wrt, or on one of them."""
