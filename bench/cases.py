@@ -73,6 +73,13 @@ class Case:
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.shapes)
 
     @cached_property
+    def data_entries(self) -> int:
+        """Entries of the inputs that the problem has no gradient for; of all, where it has one for each."""
+        differentiated = {name for wrt in self.problem.wrts.values() for name in wrt}
+        data = [name for name in self.problem.shapes if name not in differentiated] or list(self.problem.shapes)
+        return sum(prod(self.problem.shape_of(name, self.dims)) for name in data)
+
+    @cached_property
     def parameters(self) -> int:
         """P: entries of the gradient."""
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.wrts[self.wrt])
@@ -82,11 +89,15 @@ class Case:
         return METHODS[method].family if method in METHODS else "analytic"
 
     def memory_bytes(self, method: str) -> int:
-        """A model of the peak: P tangents of the inputs' and three intermediates' size, or six times the inputs."""
+        """A model of the peak: P tangents of the gradient and five intermediates of the data's size, or eight times the
+        inputs; a CPU multiplies half types through copies in float32. Measured peaks: `tests/bench/test_memory.py`.
+        """
         itemsize = DTYPES[self.dtype].itemsize
+        if self.device == "cpu":
+            itemsize = max(itemsize, DTYPES["float32"].itemsize)
         if method in METHODS and METHODS[method].batched:
-            return self.parameters * (self.parameters + 3 * self.inputs_entries) * itemsize
-        return 6 * self.inputs_entries * itemsize
+            return self.parameters * (self.parameters + 5 * self.data_entries) * itemsize
+        return 8 * self.inputs_entries * itemsize
 
     def least_call_s(self, method: str) -> float:
         """A time that a call will not beat by much, where the number of losses grows with P; else 0."""

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from bench import scoring, store
+from bench import ceilings, scoring, store
 from bench.cases import Case, Plan, PlannedCell
 from bench.derivations import load_request, verdicts_on
 from bench.description import describe
@@ -93,6 +93,10 @@ class Run:
         self._journal.append_derivations(rows)
         self.scoring_s += perf_counter() - started
 
+    def measure_ceilings(self) -> None:
+        """Have the machine's highest rates measured, while nothing else runs, and written into run.json."""
+        self._journal.describe(ceilings=ceilings.of(self.plan, self._workers))
+
     def measure(self, case_id: str) -> dict[str, CellResult]:
         """Measure one case and make it durable; cell id → result."""
         cells = self.plan.cases[case_id]
@@ -164,12 +168,13 @@ class Run:
             share.gradients = scoring.unpack({**answer, "failures": {}}, blobs)
 
     def _weigh(self, case: Case, methods: list[str], share: _Share) -> None:
-        """What the calls that were timed do; nothing is known of those that end the worker now."""
+        """What the calls that were timed do, and hold on the CPU; unknown where one ends the worker now."""
         timed = [name for name in methods if name not in share.failures and share.wall_s.get(name)]
         request = {"do": "weigh", "case": case.request(), "methods": timed}
         with contextlib.suppress(WorkerDied, WorkerFailed):
             answer, _ = self._workers[0].ask(request, self.plan.study.timeout_s)
             share.flops = answer["flops"]
+            share.peaks |= answer["peak_memory_bytes"]
 
     def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
         """Rows for the timed gradients, and for every other draw by the methods that are fast enough.

@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
@@ -30,15 +31,19 @@ from bench.methods import METHODS, Make, Objective
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
+from bench.timing.ceilings import ceilings
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Arm, Engine
+from bench.timing.memory import peak_bytes
 from bench.timing.setting import CaseSetting
 from bench.verify import verify
 from bench.work import Counts
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
+MOST_LOSSES = 256
+"""The memory of a method that evaluates its loss one by one more often is not recorded: each operation costs some."""
 UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -67,6 +72,7 @@ class Worker:
             "time": self.time,
             "gradients": self.gradients,
             "weigh": self.weigh,
+            "ceilings": self.ceilings,
             "verify": self.verify,
         }
 
@@ -98,10 +104,13 @@ class Worker:
         burn_in(request["devices"])
         self.channel.send({"loaded": sorted(self.problems)})
 
+    def _configure(self, threads: int, numerics: str) -> None:
+        torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("highest" if numerics == "ieee" else "high")
+
     def _setting(self, request: dict[str, Any], data: str, seed: int) -> CaseSetting:
         case = request["case"]
-        torch.set_num_threads(case["threads"])
-        torch.set_float32_matmul_precision("highest" if case["numerics"] == "ieee" else "high")
+        self._configure(case["threads"], case["numerics"])
         return CaseSetting(self.problems[case["problem"]], case, data, seed)
 
     def time(self, request: dict[str, Any]) -> None:
@@ -173,7 +182,7 @@ class Worker:
         for index, name in enumerate(names):
             self.watch.enter(index)
             try:
-                found[name] = setting.prepare(name)()()
+                found[name] = setting.gradient(name)
             except Exception as error:
                 failures[name] = failure_of(error)
         self.watch.enter(len(names))
@@ -204,14 +213,22 @@ class Worker:
         return self.bounds.of(setting.problem, case["wrt"], dims, setting.rounded, dtype, methods)
 
     def weigh(self, request: dict[str, Any]) -> None:
-        """What a call of each method does, untimed."""
-        case = request["case"]
-        problem = self.problems[case["problem"]]
+        """What a call of each method does and, on the CPU, holds at its highest; untimed."""
+        setting = self._setting(request, TIMED_DATA, TIMED_SEED)
         flops: dict[str, int | None] = {}
+        peaks: dict[str, int] = {}
         for index, name in enumerate(request["methods"]):
             self.watch.enter(index)
-            flops[name] = self.counts.of(problem, case["wrt"], case["dims"], name)
-        self.channel.send({"flops": flops})
+            flops[name] = self.counts.of(setting.problem, setting.case["wrt"], setting.case["dims"], name)
+            if setting.case["device"] == "cpu" and setting.losses(name) <= MOST_LOSSES:
+                with contextlib.suppress(Exception):
+                    peaks[name] = peak_bytes(partial(setting.gradient, name))
+        self.channel.send({"flops": flops, "peak_memory_bytes": peaks})
+
+    def ceilings(self, request: dict[str, Any]) -> None:
+        """What this machine can do at most in one configuration."""
+        self._configure(request["threads"], request["numerics"])
+        self.channel.send(dict(ceilings(request["device"], request["dtypes"])))
 
     def verify(self, request: dict[str, Any]) -> None:
         """The verdicts on the forms of one wrt, or on one of them."""
