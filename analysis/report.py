@@ -12,8 +12,15 @@ from analysis import findings, pages, tables, text
 from analysis.figures import FIGURES
 from analysis.figures.svg import as_svg
 from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
+from analysis.work import with_limits
 
-FACTS = {"machine": "Machine", "versions": "Versions", "study": "Study, as frozen", "clock": "Where the time went"}
+FACTS = {
+    "ceilings": "Ceilings of the machine, as measured",
+    "machine": "Machine",
+    "versions": "Versions",
+    "study": "Study, as frozen",
+    "clock": "Where the time went",
+}
 OPEN_ROWS = 40
 """A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
 LONGEST_FACT = 400
@@ -34,6 +41,10 @@ WORDS = {
     "same rounded inputs (`integer` or `ball`, with a proved radius), or, so marked, autograd in float64",
     "B": "the sum of the absolute values of the terms of each entry; κ = ‖B‖/‖g*‖ says how much they cancel",
     "u": "unit roundoff of the dtype, 2⁻ᵖ: the largest relative error of rounding one number to nearest",
+    "flops": "each multiply and each add of a call counts one, a transcendental too; counted, not measured",
+    "limit": "the least time that a call's flops, or reading its inputs and writing its gradient once, take at the "
+    "rates of a large matrix product and of a copy on the same machine, whichever is longer",
+    "overhead": "what a call takes before any work counts: t = overhead + cost × work, fitted over the sizes",
     "gulf": f"a form takes more than {findings.GULF:g} times as long as autograd",
 }
 
@@ -57,6 +68,7 @@ def _section(frames: Frames, folder: Path, prefixed: bool) -> dict[str, Any]:
     prefix = f"{text.file_name(run['run_id'])}-" if prefixed else ""
     problems = described(run, "problems", cells["problem"])
     ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
+    ordered = with_limits(ordered, run.get("ceilings"))
     return {
         "name": text.short(run.get("label") or run["run_id"], 80),
         "label": run.get("label"),
@@ -82,6 +94,7 @@ def _tables(cells: pd.DataFrame, frames: Frames, folder: Path, prefix: str) -> l
     made = [
         tables.derivations(frames.derivations),
         tables.failures(cells),
+        tables.explained(cells),
         tables.crossovers(cells),
         tables.exponents(cells),
         tables.local_exponents(cells),

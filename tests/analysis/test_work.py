@@ -16,7 +16,8 @@ CEILINGS = [
 
 def cells(**columns):
     whole = {
-        "device": "cpu", "threads": 1, "numerics": "ieee", "dtype": "float32", "flops": 1e8, "bytes": 500, "time_s": 2e-3
+        "device": "cpu", "threads": 1, "numerics": "ieee", "dtype": "float32",
+        "flops": 1e8, "bytes": 500, "time_s": 2e-3,
     }  # fmt: skip
     return pd.DataFrame([whole | columns])
 
