@@ -20,7 +20,7 @@ FAMILIES = ("analytic", "reverse")
 """The others do P times the work by their nature."""
 
 COSTS = [*SERIES, "method", "family", "work", "points", "overhead_s", "cost_s", "misfit"]
-_SIDE = ["time_s", "flops", "limit_s", "limited_by", "overhead_s", "overhead_share"]
+_SIDE = ["time_s", "flops", "limit_s", "limited_by", "overhead_s", "overhead_share", "misfit"]
 EXPLAINED = [*SERIES, "method", "family", "size", "ratio", "cause", "bytes", *_SIDE, *(f"{n}_autograd" for n in _SIDE)]
 
 
@@ -55,7 +55,7 @@ def explained(cells: pd.DataFrame) -> pd.DataFrame:
     what limits it at the machine's ceilings: work (flops) or memory (bytes). Null where the fit is not possible, as
     without flops. `overhead_share` is the fitted overhead over the time, at most 1.
     """
-    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s"]], on=[*SERIES, "method"], how="left")
+    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
     fitted["overhead_share"] = (fitted["overhead_s"] / fitted["time_s"]).clip(upper=1)
     base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))

@@ -189,9 +189,13 @@ def _work(cells: pd.DataFrame) -> dict[str, list[str]]:
         "flops": ("flops", [text.number(value) for value in cells["flops"]]),
         "in and out": ("bytes", [_bytes(value) for value in cells["bytes"]]),
         "peak memory": ("peak_memory_bytes", [_bytes(value) for value in cells["peak_memory_bytes"]]),
-        "of the limit": ("limit_share", [f"{v:.0%} ({by})" if pd.notna(v) else "–" for v, by in shares]),
+        "of the limit": ("limit_share", [_share(*row) for row in shares]),
     }
     return {title: texts for title, (name, texts) in columns.items() if cells[name].notna().any()}
+
+
+def _share(value: float, by: str | None) -> str:
+    return f"{text.number(100 * value, 2)} % ({by})" if pd.notna(value) else "–"
 
 
 def _bytes(value: float) -> str:

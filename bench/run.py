@@ -54,6 +54,7 @@ class _Share:
     setup_s: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
     flops: dict[str, int | None] = field(default_factory=dict)
+    read: dict[str, int | None] = field(default_factory=dict)
     hashes: dict[str, set[str]] = field(default_factory=dict)
     gradients: dict[str, Gradient] = field(default_factory=dict)
     wall_s: dict[str, list[float]] = field(default_factory=dict)
@@ -173,7 +174,7 @@ class Run:
         request = {"do": "weigh", "case": case.request(), "methods": timed}
         with contextlib.suppress(WorkerDied, WorkerFailed):
             answer, _ = self._workers[0].ask(request, self.plan.study.timeout_s)
-            share.flops = answer["flops"]
+            share.flops, share.read = answer["flops"], answer["read"]
             share.peaks |= answer["peak_memory_bytes"]
 
     def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
@@ -256,6 +257,7 @@ class Run:
                     reason=reason,
                     setup_s=median(setup) if setup else None,
                     flops=share.flops.get(cell.method),
+                    bytes=cell.case.bytes(share.read.get(cell.method)),
                     peak_memory_bytes=share.peaks.get(cell.method),
                 )
             )

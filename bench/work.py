@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch.utils._pytree import tree_leaves
 
 from bench.graph.work import flops, weightless
 from bench.methods import METHODS, objective, prepare_form
@@ -38,16 +39,31 @@ class Counts:
         entries = sum(torch.Size(problem.shape_of(name, dims)).numel() for name in problem.wrts[wrt])
         return known.per_entry * entries * one
 
+    def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
+        """Entries of what a form's call is handed: the inputs that it takes, and what it prepared instead of others."""
+        key = (problem.name, wrt, tuple(dims.items()), form, "read")
+        if key not in self._known:
+            try:
+                with weightless():
+                    handed = tree_leaves(getattr(_call(problem, wrt, _inputs(problem, dims), form), "args", ()))
+                    self._known[key] = sum(part.numel() for part in handed if isinstance(part, torch.Tensor))
+            except Exception:  # as below
+                self._known[key] = None
+        return self._known[key]
+
     def _of_call(self, problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> int | None:
         key = (problem.name, wrt, tuple(dims.items()), what)
         if key not in self._known:
             try:
                 with weightless():
-                    inputs = {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
-                    self._known[key] = flops(_call(problem, wrt, inputs, what))
+                    self._known[key] = flops(_call(problem, wrt, _inputs(problem, dims), what))
             except Exception:  # whatever a problem's code raises on tensors without data
                 self._known[key] = None
         return self._known[key]
+
+
+def _inputs(problem: Problem, dims: Mapping[str, int]) -> dict[str, torch.Tensor]:
+    return {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
 
 
 def _call(problem: Problem, wrt: str, inputs: dict[str, torch.Tensor], what: str) -> Callable[[], Any]:

@@ -16,7 +16,6 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
@@ -35,15 +34,13 @@ from bench.timing.ceilings import ceilings
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Arm, Engine
-from bench.timing.memory import peak_bytes
 from bench.timing.setting import CaseSetting
+from bench.timing.weighing import weigh
 from bench.verify import verify
 from bench.work import Counts
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
-MOST_LOSSES = 256
-"""The memory of a method that evaluates its loss one by one more often is not recorded: each operation costs some."""
 UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -71,6 +68,7 @@ class Worker:
             "load": self.load,
             "time": self.time,
             "gradients": self.gradients,
+            "count": self.count,
             "weigh": self.weigh,
             "ceilings": self.ceilings,
             "verify": self.verify,
@@ -212,18 +210,16 @@ class Worker:
         dims, dtype = case["dims"], case["dtype"]
         return self.bounds.of(setting.problem, case["wrt"], dims, setting.rounded, dtype, methods)
 
+    def count(self, request: dict[str, Any]) -> None:
+        """What a call of each method would do; nothing is drawn or computed."""
+        case = request["case"]
+        where = (self.problems[case["problem"]], case["wrt"], case["dims"])
+        self.channel.send({"flops": {name: self.counts.of(*where, name) for name in request["methods"]}})
+
     def weigh(self, request: dict[str, Any]) -> None:
-        """What a call of each method does and, on the CPU, holds at its highest; untimed."""
+        """What a call of each method does, reads and holds; untimed."""
         setting = self._setting(request, TIMED_DATA, TIMED_SEED)
-        flops: dict[str, int | None] = {}
-        peaks: dict[str, int] = {}
-        for index, name in enumerate(request["methods"]):
-            self.watch.enter(index)
-            flops[name] = self.counts.of(setting.problem, setting.case["wrt"], setting.case["dims"], name)
-            if setting.case["device"] == "cpu" and setting.losses(name) <= MOST_LOSSES:
-                with contextlib.suppress(Exception):
-                    peaks[name] = peak_bytes(partial(setting.gradient, name))
-        self.channel.send({"flops": flops, "peak_memory_bytes": peaks})
+        self.channel.send(weigh(setting, request["methods"], self.counts, self.watch.enter))
 
     def ceilings(self, request: dict[str, Any]) -> None:
         """What this machine can do at most in one configuration."""

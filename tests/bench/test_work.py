@@ -90,6 +90,14 @@ def test_what_a_form_prepares_is_not_counted_and_constants_may_join():
         gradients={"x": {"once": Form(prepare=lambda A: {"g": A.T @ weights}, call=lambda g: 1 * g)}},
     )  # fmt: skip
     assert Counts().of(problem, "x", {}, "once") == 4
+    assert Counts().read(problem, "x", {}, "once") == 4
+
+
+def test_a_form_reads_what_its_call_is_handed(counts):
+    dims = {"m": M, "n": N, "p": P}
+    weights = 2 * N * P
+    assert counts.read(PROBLEMS[BATCH], "W1", dims, "factored") == M * N + weights
+    assert counts.read(PROBLEMS[BATCH], "W1", dims, "gram_prepared") == N * N + weights  # the moment for the samples
 
 
 def test_counting_takes_no_memory(counts):
