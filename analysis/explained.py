@@ -91,7 +91,11 @@ def _sentences(rows: pd.DataFrame) -> Iterator[str]:
             f"{method} at {_sizes(list(of_method['size']))}"
             for method, of_method in unexplained.groupby("method", sort=False)
         ]
-        lacking = "flops were not counted" if unexplained["flops"].isna().any() else "it takes two sizes to tell"
+        lacking = (
+            "flops were not counted"
+            if unexplained[["flops", "flops_autograd"]].isna().any(axis=None)
+            else "it takes two sizes to tell"
+        )
         yield (
             f"Beyond {BEYOND:g} times {BASELINE}'s time, or below 1/{BEYOND:g} of it, and not explained, as {lacking}: "
             + (f"{text.listed(which)}.")
@@ -152,4 +156,7 @@ def _why_faster(row: Any, slow: bool) -> str:
     end, who = ("_autograd", BASELINE) if slow else ("", row["method"])
     if row[f"overhead_share{end}"] > 0.5:
         return f" ({row[f'overhead_share{end}']:.0%} of {who}'s call is overhead)"
-    return f" ({who} waits for memory)" if row[f"limited_by{end}"] == "bytes" else ""
+    if row[f"limited_by{end}"] != "bytes":
+        return ""
+    share = row[f"limit_s{end}"] / row[f"time_s{end}"]
+    return f" (what limits {who} is memory, whose bandwidth it reaches to {share:.0%})"

@@ -42,34 +42,32 @@ class Counts:
     def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
         """Entries of what a form's call is handed: the inputs that it takes, and what it prepared instead of others."""
         key = (problem.name, wrt, tuple(dims.items()), form, "read")
-        if key not in self._known:
-            try:
-                with weightless():
-                    handed = tree_leaves(getattr(_call(problem, wrt, _inputs(problem, dims), form), "args", ()))
-                    self._known[key] = sum(part.numel() for part in handed if isinstance(part, torch.Tensor))
-            except Exception:  # as below
-                self._known[key] = None
-        return self._known[key]
+        return self._once(key, lambda: _handed(_call(problem, wrt, dims, form)))
 
     def _of_call(self, problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> int | None:
         key = (problem.name, wrt, tuple(dims.items()), what)
+        return self._once(key, lambda: flops(_call(problem, wrt, dims, what)))
+
+    def _once(self, key: Any, count: Callable[[], int]) -> int | None:
         if key not in self._known:
             try:
                 with weightless():
-                    self._known[key] = flops(_call(problem, wrt, _inputs(problem, dims), what))
+                    self._known[key] = count()
             except Exception:  # whatever a problem's code raises on tensors without data
                 self._known[key] = None
         return self._known[key]
 
 
-def _inputs(problem: Problem, dims: Mapping[str, int]) -> dict[str, torch.Tensor]:
-    return {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
-
-
-def _call(problem: Problem, wrt: str, inputs: dict[str, torch.Tensor], what: str) -> Callable[[], Any]:
+def _call(problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> Callable[[], Any]:
     """The call whose operations are counted; what it prepares has run when it is returned."""
+    inputs = {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
     forms = problem.forms(wrt)
     if what in forms:
         return prepare_form(forms[what], inputs)()
     o = objective(problem, problem.wrts[wrt], inputs)
     return (lambda: o.loss(*o.point)) if what == LOSS else METHODS[what].prepare(o)()
+
+
+def _handed(call: Any) -> int:
+    """Entries of the tensors that a form's call is bound to."""
+    return sum(part.numel() for part in tree_leaves(call.args) if isinstance(part, torch.Tensor))
