@@ -20,8 +20,8 @@ FAMILIES = ("analytic", "reverse")
 """The others do P times the work by their nature."""
 
 COSTS = [*SERIES, "method", "family", "work", "points", "overhead_s", "cost_s", "misfit"]
-_SIDE = ["time_s", "flops", "limit_s", "limited_by", "overhead_s", "overhead_share", "misfit"]
-EXPLAINED = [*SERIES, "method", "family", "size", "ratio", "cause", "bytes", *_SIDE, *(f"{n}_autograd" for n in _SIDE)]
+_SIDE = ["time_s", "flops", "bytes", "limit_s", "limited_by", "overhead_s", "overhead_share", "misfit"]
+EXPLAINED = [*SERIES, "method", "family", "size", "ratio", "cause", *_SIDE, *(f"{n}_autograd" for n in _SIDE)]
 
 
 def costs(cells: pd.DataFrame) -> pd.DataFrame:
@@ -91,15 +91,10 @@ def _sentences(rows: pd.DataFrame) -> Iterator[str]:
             f"{method} at {_sizes(list(of_method['size']))}"
             for method, of_method in unexplained.groupby("method", sort=False)
         ]
-        lacking = (
-            "flops were not counted"
-            if unexplained[["flops", "flops_autograd"]].isna().any(axis=None)
-            else "it takes two sizes to tell"
-        )
-        yield (
-            f"Beyond {BEYOND:g} times {BASELINE}'s time, or below 1/{BEYOND:g} of it, and not explained, as {lacking}: "
-            + (f"{text.listed(which)}.")
-        )
+        uncounted = unexplained[["flops", "flops_autograd"]].isna().any(axis=None)
+        lacking = "flops were not counted" if uncounted else "it takes two sizes to tell"
+        beyond = f"Above {BEYOND:g} times {BASELINE}'s time, or below 1/{BEYOND:g} of it"
+        yield f"{beyond}, and not explained, as {lacking}: {text.listed(which)}."
 
 
 def _sizes(sizes: list[int]) -> str:
@@ -135,7 +130,7 @@ def _memory(row: Any, slow: bool) -> str:
     who = "it" if slow else BASELINE
     share = row[f"limit_s{end}"] / row[f"time_s{end}"]
     return (
-        f"at n = {row['size']} {who} reads and writes {text.size_bytes(row['bytes'])}, which takes "
+        f"at n = {row['size']} {who} reads and writes {text.size_bytes(row[f'bytes{end}'])}, which takes "
         f"{text.seconds(row[f'limit_s{end}'])} at this machine's bandwidth, {share:.0%} of the call; "
         f"flops are {text.number(row['flops'] / row['flops_autograd'])} times {BASELINE}'s{_why_faster(row, slow)}"
     )
