@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import launches, scaling, text
+from analysis import explained, launches, scaling, text
 from analysis.frames import CONFIGURATION, error_summary
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
 from bench.statistics import verdict_of
@@ -37,7 +37,10 @@ class Finding:
 
 
 def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
-    """For each problem and wrt of one run: is it right; in float32 (else its first dtype), speed, growth, precision."""
+    """For each problem and wrt of one run: is it right; in float32 (else its first dtype), speed, growth, precision.
+
+    `cells` as `analysis.work.with_limits` returns them.
+    """
     found = []
     for (problem, wrt, shape, *_), case in _series(cells):
         sentences = [
@@ -46,6 +49,7 @@ def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFram
             *crossings(scaling.crossovers(case)),
             *gulf(case),
             *launches.sentences(case),
+            *explained.sentences(explained.explained(case)),
             *growth(scaling.tail_exponents(case)),
             *preparation(scaling.preparing_pays(case)),
             *precision(error_summary(case, errors)),

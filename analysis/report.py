@@ -12,11 +12,13 @@ from analysis import findings, launches, pages, tables, text
 from analysis.figures import FIGURES
 from analysis.figures.svg import as_svg
 from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
+from analysis.work import with_limits
 
 FACTS = {
     "machine": "Machine",
     "versions": "Versions",
     "study": "Study, as frozen",
+    "ceilings": "Ceilings of the machine, as measured",
     "numerics_in_force": "Numerics in force, by device and case",
     "clock": "Where the time went",
 }
@@ -42,6 +44,10 @@ WORDS = {
     "u": "unit roundoff of the dtype, 2⁻ᵖ: the largest relative error of rounding one number to nearest",
     "launch-bound": "on a device with a clock of its own: a call waits for the host to launch its kernels, so that its "
     f"wall-clock time exceeds its device time by more than a factor {launches.LAUNCH_BOUND}",
+    "flops": "each multiply and each add of a call counts one, a transcendental too; counted, not measured",
+    "limit": "the least time that a call's flops, or reading its inputs and writing its gradient once, take at the "
+    "rates of a large matrix product and of a copy on the same machine, whichever is longer",
+    "overhead": "what a call takes before any work counts: t = overhead + cost × work, fitted over the sizes",
     "gulf": f"a form takes more than {findings.GULF:g} times as long as autograd",
 }
 
@@ -65,6 +71,7 @@ def _section(frames: Frames, folder: Path, prefixed: bool) -> dict[str, Any]:
     prefix = f"{text.file_name(run['run_id'])}-" if prefixed else ""
     problems = described(run, "problems", cells["problem"])
     ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
+    ordered = with_limits(ordered, run.get("ceilings"))
     return {
         "name": text.short(run.get("label") or run["run_id"], 80),
         "label": run.get("label"),
@@ -90,6 +97,7 @@ def _tables(cells: pd.DataFrame, frames: Frames, folder: Path, prefix: str) -> l
     made = [
         tables.derivations(frames.derivations),
         tables.failures(cells),
+        tables.explained(cells),
         tables.crossovers(cells),
         tables.exponents(cells),
         tables.local_exponents(cells),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
+from analysis import explained as reasons
 from analysis import scaling, text
 from analysis.frames import CONFIGURATION, with_error
 from analysis.launches import LAUNCH_BOUND, wall_over_device
@@ -108,6 +110,35 @@ def crossovers(cells: pd.DataFrame) -> Table:
     )
 
 
+def explained(cells: pd.DataFrame) -> Table:
+    """Why ratios are beyond 5 or 1/5."""
+    frame = reasons.explained(cells)
+    shown = frame.head(MOST_ROWS)
+    columns = _texts(shown, [*CASE, "size", "method"]) | {"÷ autograd": [text.number(v) for v in shown["ratio"]]}
+    for end, whose in (("", ""), ("_autograd", ", autograd")):
+        columns |= {
+            f"overhead{whose}": [text.seconds(value) for value in shown[f"overhead_s{end}"]],
+            f"flops{whose}": [text.number(value) for value in shown[f"flops{end}"]],
+            f"limit{whose}": [_limit(*row) for row in _zipped(shown, f"limit_s{end}", f"limited_by{end}")],
+        }
+    return _table(
+        "explained",
+        f"Why a ratio is above {reasons.BEYOND:g} or below 1/{reasons.BEYOND:g}",
+        "By what fills more than half of the slower call: dispatch (its overhead), else what limits it: work, memory. "
+        "Overhead is the fit of t = overhead + cost × work over the sizes of a series, in relative error.",
+        frame,
+        columns | _texts(shown, ["cause"]),
+    )
+
+
+def _limit(seconds: float, by: str | None) -> str:
+    return f"{text.seconds(seconds)} ({by})" if pd.notna(seconds) else "–"
+
+
+def _zipped(frame: pd.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
+    return zip(*(frame[name] for name in names), strict=True)
+
+
 def preparing(cells: pd.DataFrame) -> Table:
     """When preparing pays."""
     frame = scaling.preparing_pays(cells)
@@ -138,8 +169,9 @@ def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
         "cells",
         "Cells",
         "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals. "
-        "Relative error: median over seeds, uniform data."
-        + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
+        "Relative error: median over seeds, uniform data. Flops are counted; in and out: the inputs and the gradient; "
+        "peak memory: over what was there before the call; of the limit: the share of the time that the machine's "
+        "highest rates would take." + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
         frame,
         _texts(shown, ["problem", "wrt", "size", "shape", "dtype", *CONFIGURATION, "method"])
         | {
@@ -150,8 +182,29 @@ def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
         | ({"wall ÷ device": [text.number(value) for value in shown["wall_over_device"]]} if has_device else {})
         | {
             "relative error": [text.scientific(value) for value in shown["rel_fro"]],
-        },
+        }
+        | _work(shown),
     )
+
+
+def _work(cells: pd.DataFrame) -> dict[str, list[str]]:
+    """What calls do and hold, and how near the machine's limit they come: the columns that any cell has a value in."""
+    shares = _zipped(cells, "limit_share", "limited_by")
+    columns = {
+        "flops": ("flops", [text.number(value) for value in cells["flops"]]),
+        "in and out": ("bytes", [_bytes(value) for value in cells["bytes"]]),
+        "peak memory": ("peak_memory_bytes", [_bytes(value) for value in cells["peak_memory_bytes"]]),
+        "of the limit": ("limit_share", [_share(*row) for row in shares]),
+    }
+    return {title: texts for title, (name, texts) in columns.items() if cells[name].notna().any()}
+
+
+def _share(value: float, by: str | None) -> str:
+    return f"{text.number(100 * value, 2)} % ({by})" if pd.notna(value) else "–"
+
+
+def _bytes(value: float) -> str:
+    return text.size_bytes(value) if pd.notna(value) else "–"
 
 
 def derivations(rows: pd.DataFrame) -> Table:

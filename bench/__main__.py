@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.cases import PlannedCell
+    from bench.timing.processes import WorkerProcess
+
+COUNT_LIMIT_S = 10.0
+"""What a case's calls do is counted in milliseconds; a form that hangs meanwhile costs its case these seconds."""
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -86,6 +95,8 @@ def _plan(arguments: argparse.Namespace) -> int:
     from collections import Counter
 
     from bench import cases, machine, problems, study
+    from bench.derivations import load_request
+    from bench.timing.processes import WorkerProcess
 
     asked = study.find(arguments.study)
     sources = problems.sources_for([Path(name) for name in arguments.problem])
@@ -93,16 +104,39 @@ def _plan(arguments: argparse.Namespace) -> int:
     plan = cases.plan(asked, sources, limits, problems_replaced=bool(arguments.problem))
     counts = Counter(cell.status for cell in plan.cells)
     print(f"study {asked.name}: {len(plan.cases)} cases, {len(plan.cells)} cells ({_counted(counts)})")
-    for cells in plan.cases.values():
-        case = cells[0].case
-        ready = [cell.method for cell in cells if cell.status == "ok"]
-        dims = " ".join(f"{name}={value}" for name, value in case.dims.items())
-        print(f"{case.case_id}: {dims}; {len(ready)} of {len(cells)} methods")
-        for cell in cells:
-            if cell.status != "ok":
-                print(f"    {cell.method}: {cell.status}, {cell.reason}")
+    worker = WorkerProcess(load_request(sources.values(), []))
+    try:
+        for cells in plan.cases.values():
+            ready = [cell for cell in cells if cell.status == "ok"]
+            dims = " ".join(f"{name}={value}" for name, value in cells[0].case.dims.items())
+            told = [f"{dims}; {len(ready)} of {len(cells)} methods", *_work(ready, worker)]
+            print(f"{cells[0].case.case_id}: {'; '.join(told)}")
+            for cell in cells:
+                if cell.status != "ok":
+                    print(f"    {cell.method}: {cell.status}, {cell.reason}")
+    finally:
+        worker.stop()
     print(f"estimated time {plan.estimated_s / 60:.1f} min, largest cell {plan.memory_bytes / 1e9:.2g} GB")
     return 0
+
+
+def _work(ready: Sequence[PlannedCell], worker: WorkerProcess) -> Iterator[str]:
+    """What the cells of a case read and write, do (counted in a worker), and are predicted to hold: least and most."""
+    from bench.timing.processes import WorkerDied, WorkerFailed
+
+    if not ready:
+        return
+    case = ready[0].case
+    yield f"{case.bytes():,} bytes in and out"
+    request = {"do": "count", "case": case.request(), "methods": [cell.method for cell in ready]}
+    with contextlib.suppress(WorkerDied, WorkerFailed):
+        answer, _ = worker.ask(request, COUNT_LIMIT_S)
+        counted = sorted((flops, name) for name, flops in answer["flops"].items() if flops is not None)
+        ends = [f"{flops:.2g} ({name})" for flops, name in dict.fromkeys([*counted[:1], *counted[-1:]])]
+        if ends:
+            yield f"{' to '.join(ends)} flops"
+    most = max(ready, key=lambda cell: case.memory_bytes(cell.method)).method
+    yield f"{case.memory_bytes(most) / 1e6:.2g} MB at most ({most})"
 
 
 def _counted(counts: dict[str, int]) -> str:

@@ -16,10 +16,10 @@ from bench.schema import BASELINE, DTYPES, Cell
 from bench.study import Grid, Study, StudyError
 
 ENTRIES_PER_S = {"cpu": 1e9, "cuda": 1e11}
-"""Optimistic rate at which a batched forward method passes tangent entries: what it cannot do is not worth starting."""
+"""Optimistic rate at which a batched forward method passes tangent entries: beyond it nothing is worth starting."""
 LOSS_S = {"cpu": 8e-6, "cuda": 40e-6}
 """Optimistic time of one evaluation of a loss, however small."""
-CASE_OVERHEAD_S = 0.25
+CASE_OVERHEAD_S = 0.35
 START_S = 12.0
 SCORED_ENTRIES_PER_S = 5e6
 
@@ -73,6 +73,13 @@ class Case:
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.shapes)
 
     @cached_property
+    def data_entries(self) -> int:
+        """Entries of the inputs that the problem has no gradient for; of all, where it has one for each."""
+        differentiated = {name for wrt in self.problem.wrts.values() for name in wrt}
+        data = [name for name in self.problem.shapes if name not in differentiated]
+        return sum(prod(self.problem.shape_of(name, self.dims)) for name in data or self.problem.shapes)
+
+    @cached_property
     def parameters(self) -> int:
         """P: entries of the gradient."""
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.wrts[self.wrt])
@@ -81,12 +88,18 @@ class Case:
         """The family of a method of this case; a form is analytic."""
         return METHODS[method].family if method in METHODS else "analytic"
 
+    def bytes(self, read: int | None = None) -> int:
+        """So many entries (all inputs', unless told) read once and the gradient written once, in bytes."""
+        return ((self.inputs_entries if read is None else read) + self.parameters) * DTYPES[self.dtype].itemsize
+
     def memory_bytes(self, method: str) -> int:
-        """A model of the peak: P tangents of the inputs' and three intermediates' size, or six times the inputs."""
-        itemsize = DTYPES[self.dtype].itemsize
+        """A model of the peak: P tangents of the gradient and five intermediates of the data's size, or eight times the
+        inputs; a CPU multiplies half types through copies in float32. Measured peaks: `tests/bench/test_memory.py`.
+        """
+        itemsize = max(DTYPES[self.dtype].itemsize, DTYPES["float32"].itemsize if self.device == "cpu" else 0)
         if method in METHODS and METHODS[method].batched:
-            return self.parameters * (self.parameters + 3 * self.inputs_entries) * itemsize
-        return 6 * self.inputs_entries * itemsize
+            return self.parameters * (self.parameters + 5 * self.data_entries) * itemsize
+        return 8 * self.inputs_entries * itemsize
 
     def least_call_s(self, method: str) -> float:
         """A time that a call will not beat by much, where the number of losses grows with P; else 0."""
@@ -132,8 +145,7 @@ class PlannedCell:
             ("flops", "setup_s", "time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low")
         )
         known |= dict.fromkeys(("ratio_high", "peak_memory_bytes", "disturbed"))
-        known |= {"status": self.status, "reason": self.reason, "samples": 0, "processes": 0}
-        known["bytes"] = (case.inputs_entries + case.parameters) * DTYPES[case.dtype].itemsize
+        known |= {"status": self.status, "reason": self.reason, "samples": 0, "processes": 0, "bytes": case.bytes()}
         return Cell(
             run_id=run_id,
             cell_id=self.cell_id,

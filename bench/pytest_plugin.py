@@ -125,6 +125,7 @@ class StudySession:
                 pytest.exit(str(error), returncode=2)
             self._write("verifying the derivations")
             self.run.verify()
+            self.run.measure_ceilings()
             self._began = perf_counter()
         return self.run
 

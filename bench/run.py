@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 from collections import Counter
@@ -17,7 +18,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from bench import scoring, store
+from bench import ceilings, scoring, store
 from bench.cases import Case, Plan, PlannedCell
 from bench.derivations import load_request, verdicts_on
 from bench.description import describe
@@ -52,6 +53,8 @@ class _Share:
     segments: list[Segment] = field(default_factory=list)
     setup_s: dict[str, list[float]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    flops: dict[str, int | None] = field(default_factory=dict)
+    read: dict[str, int | None] = field(default_factory=dict)
     hashes: dict[str, set[int]] = field(default_factory=dict)
     gradients: dict[str, Gradient] = field(default_factory=dict)
     wall_s: dict[str, list[float]] = field(default_factory=dict)
@@ -92,6 +95,10 @@ class Run:
         self._journal.append_derivations(rows)
         self.scoring_s += perf_counter() - started
 
+    def measure_ceilings(self) -> None:
+        """Have the machine's highest rates measured, while nothing else runs, and written into run.json."""
+        self._journal.describe(ceilings=ceilings.of(self.plan, self._workers))
+
     def measure(self, case_id: str) -> dict[str, CellResult]:
         """Measure one case and make it durable; cell id → result."""
         cells = self.plan.cases[case_id]
@@ -110,6 +117,7 @@ class Run:
                 self._time(case, methods, process, share)
             self.measuring_s += perf_counter() - started
             started = perf_counter()
+            self._weigh(case, methods, share)
             errors = self._score(case, methods, share)
             self.scoring_s += perf_counter() - started
         return self._record(cells, verdicts, share, errors)
@@ -161,6 +169,15 @@ class Run:
             share.hashes.setdefault(name, set()).update(hashes)
         if not share.gradients:
             share.gradients = scoring.unpack({**answer, "failures": {}}, blobs)
+
+    def _weigh(self, case: Case, methods: list[str], share: _Share) -> None:
+        """What the calls that were timed do, and hold on the CPU; unknown where one ends the worker now."""
+        timed = [name for name in methods if name not in share.failures and share.wall_s.get(name)]
+        request = {"do": "weigh", "case": case.request(), "methods": timed}
+        with contextlib.suppress(WorkerDied, WorkerFailed):
+            answer, _ = self._workers[0].ask(request, self.plan.study.timeout_s)
+            share.flops, share.read = answer["flops"], answer["read"]
+            share.peaks |= answer["peak_memory_bytes"]
 
     def _score(self, case: Case, methods: list[str], share: _Share) -> list[Error]:
         """Rows for the timed gradients, and for every other draw by the methods that are fast enough.
@@ -241,6 +258,8 @@ class Run:
                     status=status,
                     reason=reason,
                     setup_s=median(setup) if setup else None,
+                    flops=share.flops.get(cell.method),
+                    bytes=cell.case.bytes(share.read.get(cell.method)),
                     peak_memory_bytes=share.peaks.get(cell.method),
                 )
             )

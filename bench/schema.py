@@ -73,7 +73,11 @@ class Cell:
 
     `ratio` is time over the baseline's, paired within rounds: below 1 is faster. `time_degrees` and `ratio_degrees` are
     the intervals' degrees of freedom, moderated over the run's cells. `dims` reads `m=8 n=8 p=4`,
-    `parameters` counts the gradient's entries, `bytes` those of the inputs read once and the gradient written once.
+    `parameters` counts the gradient's entries. `flops` counts each multiply and each add of a call as one (a
+    transcendental too; null where they cannot be counted), `bytes` those of the inputs (a form's: of what its call
+    takes, prepared or not) read once and the gradient written once. `peak_memory_bytes` is what torch's allocator had
+    handed out at the highest moment of preparing and one call, less what it had before; null on the CPU where hundreds
+    of losses are evaluated one by one.
     """
 
     run_id: str

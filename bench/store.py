@@ -89,6 +89,7 @@ class Journal:
 
     def __init__(self, folder: Path, description: Mapping[str, Any], plan: Iterable[schema.Cell]) -> None:
         check_name(folder.name, "run name")
+        self._folder = folder
         try:
             folder.mkdir(parents=True)
             write_json(folder / DESCRIPTION, description)
@@ -121,6 +122,13 @@ class Journal:
     def append_derivations(self, rows: Iterable[schema.Derivation]) -> None:
         """The verdicts on the derivations; durable when this returns."""
         self._append({"kind": "derivations", "rows": [schema.as_dict(row) for row in rows]})
+
+    def describe(self, **facts: Any) -> None:
+        """Add facts to run.json; durable when this returns."""
+        try:
+            write_json(self._folder / DESCRIPTION, read_description(self._folder) | facts)
+        except OSError as error:
+            raise StoreError(f"{self._folder}: {error.strerror}; give a folder that can be written") from error
 
     def close(self) -> None:
         """Close the file; the tables are then built by `build_tables`."""

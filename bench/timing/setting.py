@@ -42,9 +42,20 @@ class CaseSetting:
             return METHODS[method].prepare(self.objective())
         return prepare_form(self.forms[method], self.inputs)
 
+    def gradient(self, method: str) -> Any:
+        """All three stages, once."""
+        return self.prepare(method)()()
+
     def prepares(self, method: str) -> bool:
         """Whether the method has a first stage of its own, whose cost is worth knowing."""
         return method in METHODS or self.forms[method].prepare is not None
+
+    def losses(self, method: str) -> int:
+        """How many losses the method evaluates one after another: few, or some for each entry of the gradient."""
+        known = METHODS.get(method)
+        if known is None or known.batched:
+            return 1
+        return max(1, known.per_entry * sum(tensor.numel() for tensor in self.point))
 
     def loss_is_finite(self) -> bool:
         """Whether the loss itself, in the case's dtype, is finite."""

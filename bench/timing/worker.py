@@ -33,11 +33,14 @@ from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
 from bench.timing import disturbances, measuring, memory, numerics
+from bench.timing.ceilings import ceilings
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Engine
 from bench.timing.setting import CaseSetting
+from bench.timing.weighing import weigh
 from bench.verify import verify
+from bench.work import Counts
 
 MEMORY_SHARE = 0.8
 """A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
@@ -64,12 +67,15 @@ class Worker:
     def __init__(self, channel: Channel, watch: Watch) -> None:
         self.channel, self.watch = channel, watch
         self.problems: dict[str, Problem] = {}
-        self.references, self.bounds = References(), Bounds()
+        self.references, self.bounds, self.counts = References(), Bounds(), Counts()
         self.requests: dict[str, Callable[[dict[str, Any]], None]] = {
             "load": self.load,
             "time": self.time,
             "measure": self.measure,
             "gradients": self.gradients,
+            "count": self.count,
+            "weigh": self.weigh,
+            "ceilings": self.ceilings,
             "verify": self.verify,
         }
 
@@ -102,10 +108,13 @@ class Worker:
         burn_in(request["devices"])
         self.channel.send({"loaded": sorted(self.problems)})
 
+    def _configure(self, threads: int, products: str) -> None:
+        torch.set_num_threads(threads)
+        numerics.switch(products)
+
     def _setting(self, request: dict[str, Any], data: str, seed: int) -> CaseSetting:
         case = request["case"]
-        torch.set_num_threads(case["threads"])
-        numerics.switch(case["numerics"])
+        self._configure(case["threads"], case["numerics"])
         return CaseSetting(self.problems[case["problem"]], case, data, seed)
 
     def time(self, request: dict[str, Any]) -> None:
@@ -194,7 +203,7 @@ class Worker:
         for index, name in enumerate(names):
             self.watch.enter(index)
             try:
-                found[name] = setting.prepare(name)()()
+                found[name] = setting.gradient(name)
             except Exception as error:
                 failures[name] = failure_of(error)
         self.watch.enter(len(names))
@@ -223,6 +232,22 @@ class Worker:
             return {}
         dims, dtype = case["dims"], case["dtype"]
         return self.bounds.of(setting.problem, case["wrt"], dims, setting.rounded, dtype, methods)
+
+    def count(self, request: dict[str, Any]) -> None:
+        """What a call of each method would do; nothing is drawn or computed."""
+        case = request["case"]
+        where = (self.problems[case["problem"]], case["wrt"], case["dims"])
+        self.channel.send({"flops": {name: self.counts.of(*where, name) for name in request["methods"]}})
+
+    def weigh(self, request: dict[str, Any]) -> None:
+        """What a call of each method does, reads and holds; untimed."""
+        setting = self._setting(request, TIMED_DATA, TIMED_SEED)
+        self.channel.send(weigh(setting, request["methods"], self.counts, self.watch.enter))
+
+    def ceilings(self, request: dict[str, Any]) -> None:
+        """What this machine can do at most in one configuration."""
+        self._configure(request["threads"], request["numerics"])
+        self.channel.send(dict(ceilings(request["device"], request["dtypes"])))
 
     def verify(self, request: dict[str, Any]) -> None:
         """The verdicts on the forms of one wrt, or on one of them."""

@@ -79,6 +79,8 @@ class Recipe:
     edit: Callable[[dict[str, Any]], Any] = lambda run: None
     statuses: dict[str, tuple[str, str | None]] = dataclasses.field(default_factory=dict)
     truth: Callable[[str, str, int], float | None] = truth
+    work: Callable[[str, int], tuple[int | None, int | None]] = lambda method, size: (None, None)
+    """Flops and bytes of a call."""
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
@@ -119,6 +121,7 @@ def plan(recipe: Recipe) -> Iterator[schema.Cell]:
             "parameters": size * size // 2, "dtype": dtype, "device": recipe.device, "threads": recipe.threads,
             "numerics": "ieee", "cache": "hot", "status": status, "reason": reason, "samples": 0, "processes": 0,
             "setup_s": SETUP_S if method == "gram_prepared" else None,
+            **dict(zip(("flops", "bytes"), recipe.work(method, size), strict=True)),
         })  # fmt: skip
 
 

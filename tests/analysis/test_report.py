@@ -11,6 +11,7 @@ import pytest
 
 import analysis
 from analysis import findings, report
+from analysis.work import with_limits
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 NASTY = r"<script>alert(1)</script> $\frac{x$ a|b [x](http://x) ![y](http://y) " + "\u202eשלום " + "long" * 75
@@ -140,7 +141,7 @@ def said(run_folder):
     frames = analysis.load([run_folder])
     return {
         (it.problem, it.wrt): " ".join(it.sentences)
-        for it in findings.findings(frames.cells, frames.errors, frames.derivations)
+        for it in findings.findings(with_limits(frames.cells, None), frames.errors, frames.derivations)
     }
 
 
@@ -171,7 +172,7 @@ def test_forms_that_cannot_be_told_apart_are_both_named(make_run):
         return {"textbook": 10e-6, "factored": 10e-6, "gram": 30e-6, "autograd": 50e-6}.get(method)
 
     frames = analysis.load([make_run(name="twins", truth=twins, sizes=(8,), grids=((ONE, "W1", "float32"),))])
-    (finding,) = findings.findings(frames.cells, frames.errors, frames.derivations)
+    (finding,) = findings.findings(with_limits(frames.cells, None), frames.errors, frames.derivations)
     assert re.search(
         r"(textbook|factored) is the fastest form \(not told apart from (factored|textbook)\)", finding.sentences[0]
     )

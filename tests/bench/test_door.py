@@ -22,7 +22,7 @@ data = ["uniform", "near_optimum"]
 
 BROKEN = """
 import os, time
-import torch
+import psutil, torch
 from bench.problems import Problem
 
 def loss(A, b, x):
@@ -52,10 +52,14 @@ def doubled(A, b, x):
 def greedy(A, b, x):
     return torch.empty(2**44, dtype=x.dtype)
 
+def hoards(A, b, x):
+    held = [torch.empty(2**26, dtype=torch.uint8) for _ in range(psutil.virtual_memory().total // 2**25)]
+    return A.T @ (A @ x - b)
+
 problem = Problem(
     name="least_squares", loss=loss,
     shapes={"A": "m n", "b": "m", "x": "n"}, dims={"m": 2.0, "n": 1.0},
-    gradients={"x": {f.__name__: f for f in (right, raises, exits, hangs, flat, twice, doubled, greedy)}},
+    gradients={"x": {f.__name__: f for f in (right, raises, exits, hangs, flat, twice, doubled, greedy, hoards)}},
     source="Golub & Van Loan, 5.3",
 )
 """
@@ -80,6 +84,7 @@ EXPECTED = {
     "twice": ("wrong", "the derivation is refuted: a factor 2 too many"),
     "doubled": ("wrong", "expected dtype torch.float32, found torch.float64"),
     "greedy": ("oom", ""),
+    "hoards": ("oom", ""),  # twice the machine's memory, in pieces none of which is too large
 }
 
 
@@ -102,6 +107,7 @@ def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     assert verdicts.to_dict() == {
         "right": "exact", "torch": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
         "raises": "unchecked", "exits": "unchecked", "hangs": "unchecked", "greedy": "unchecked",
+        "hoards": "unchecked",
     }  # fmt: skip
 
 
@@ -156,6 +162,11 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
     assert done.code == 0, done.text
     assert len(cells) == 2 * 2 * 7
     assert set(cells["status"]) == {"ok"}
+    assert (cells[["flops", "bytes", "peak_memory_bytes"]] > 0).all(axis=None)
+    (ceilings,) = json.loads((done.folder / "run.json").read_text())["ceilings"]
+    assert (ceilings["device"], ceilings["threads"], ceilings["numerics"]) == ("cpu", 1, "ieee")
+    assert list(ceilings["flops_per_s"]) == ["float32", "float64"]
+    assert all(rate > 1e6 for name in ("flops_per_s", "bytes_per_s") for rate in ceilings[name].values())
     assert len(errors) == len(cells) * 2 * 2
     of_dtype = errors.merge(cells[["cell_id", "dtype", "family", "size"]], on="cell_id")
     double = of_dtype[(of_dtype["dtype"] == "float64") & (of_dtype["family"] != "numeric")]

@@ -70,6 +70,9 @@ def test_list_names_problems_forms_methods_and_studies(run_bench):
 
 def test_plan_says_what_is_skipped_why_and_how_long_it_takes(run_bench):
     done = run_bench("plan", "quick")
+    assert (
+        "416 bytes in and out; 2.7e+02 (factored) to 9.7e+03 (central_difference) flops; 0.0092 MB at most" in done.text
+    )
     assert done.code == 0
     assert "linear_autoencoder-W1-n512-float32-cpu-1t-ieee-hot: n=512 p=256" in done.text
     assert "jacfwd: skipped, predicted to need" in done.text

@@ -1,0 +1,157 @@
+"""Why a method takes so much longer than autograd, or so much less: a frame in, a frame and sentences out. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from analysis import text
+from analysis.frames import SERIES, timed
+from bench.schema import BASELINE
+
+BEYOND = 5.0
+"""A ratio above this, or below one over it, wants an explanation."""
+FAMILIES = ("analytic", "reverse")
+"""The others do P times the work by their nature."""
+
+COSTS = [*SERIES, "method", "family", "work", "points", "overhead_s", "cost_s", "misfit"]
+_SIDE = ["time_s", "flops", "bytes", "limit_s", "limited_by", "overhead_s", "overhead_share", "misfit"]
+EXPLAINED = [*SERIES, "method", "family", "size", "ratio", "cause", *_SIDE, *(f"{n}_autograd" for n in _SIDE)]
+
+
+def costs(cells: pd.DataFrame) -> pd.DataFrame:
+    """For each series × method of at least two sizes: t = `overhead_s` + `cost_s` × work, both at least 0.
+
+    `work` is flops, or bytes where those limit the largest size; `cells` as `analysis.work.with_limits` returns them.
+    Least squares of the relative error (nonnegative: Lawson & Hanson, Solving Least Squares Problems, 1974, ch. 23);
+    `misfit` is the largest relative error that is left: the cost of work is not the same at every size.
+    """
+    rows = []
+    keys = [*SERIES, "method", "family"]
+    for key, of_key in timed(cells).groupby(keys, sort=False):
+        curve = of_key.sort_values("size")
+        work = "bytes" if curve["limited_by"].iloc[-1] == "bytes" else "flops"
+        known = curve[curve[work] > 0]
+        if len(known) < 2:
+            continue
+        t = known["time_s"].to_numpy(float)
+        terms = np.column_stack([np.ones_like(t), known[work].to_numpy(float)]) / t[:, np.newaxis]
+        scales = np.linalg.norm(terms, axis=0)
+        shares, _ = nnls(terms / scales, np.ones_like(t))
+        misfit = float(np.abs(terms @ (shares / scales) - 1).max())
+        rows.append((*key, work, len(known), *(shares / scales), misfit))
+    return pd.DataFrame(rows, columns=COSTS)
+
+
+def explained(cells: pd.DataFrame) -> pd.DataFrame:
+    """Every cell of a form or of reverse mode whose ratio is above BEYOND or below one over it, and the `cause`.
+
+    The cause is what fills more than half of the slower call, method or autograd: dispatch (its fitted overhead), else
+    what limits it at the machine's ceilings: work (flops) or memory (bytes). Null where the fit is not possible, as
+    without flops. `overhead_share` is the fitted overhead over the time, at most 1.
+    """
+    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
+    fitted["overhead_share"] = (fitted["overhead_s"] / fitted["time_s"]).clip(upper=1)
+    base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
+    both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
+    beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)
+    rows = both[beyond & both["family"].isin(FAMILIES)].copy()
+    rows["cause"] = [_cause(row) for row in rows.to_dict("records")]
+    return rows[EXPLAINED].reset_index(drop=True)
+
+
+def _cause(row: Any) -> str | None:
+    slower = "" if row["ratio"] > 1 else "_autograd"
+    if pd.isna(row["overhead_share"]) or pd.isna(row["overhead_share_autograd"]):
+        return None
+    if row[f"overhead_share{slower}"] > 0.5:
+        return "dispatch"
+    return "memory" if row[f"limited_by{slower}"] == "bytes" else "work"
+
+
+def sentences(rows: pd.DataFrame) -> list[str]:
+    """One sentence for a method over the sizes at which it has one cause; `rows` as `explained` returns them."""
+    return list(_sentences(rows))
+
+
+def _sentences(rows: pd.DataFrame) -> Iterator[str]:
+    unexplained = rows[rows["cause"].isna()]
+    for method, of_method in rows[rows["cause"].notna()].groupby("method", sort=False):
+        records = of_method.sort_values("size").to_dict("records")
+        for (slow, cause), group in groupby(records, key=lambda row: (row["ratio"] > 1, row["cause"])):
+            same = list(group)
+            yield f"{method} {_how(same, slow)} by {cause}: {_FIGURES[cause](same[-1], slow)}."
+    if len(unexplained):
+        which = [
+            f"{method} at {_sizes(list(of_method['size']))}"
+            for method, of_method in unexplained.groupby("method", sort=False)
+        ]
+        uncounted = unexplained[["flops", "flops_autograd"]].isna().any(axis=None)
+        lacking = "flops were not counted" if uncounted else "it takes two sizes to tell"
+        beyond = f"Above {BEYOND:g} times {BASELINE}'s time, or below 1/{BEYOND:g} of it"
+        yield f"{beyond}, and not explained, as {lacking}: {text.listed(which)}."
+
+
+def _sizes(sizes: list[int]) -> str:
+    return f"n = {text.listed(map(str, sizes))}" if len(sizes) < 3 else f"n = {sizes[0]} to {sizes[-1]}"
+
+
+def _how(rows: list[Any], slow: bool) -> str:
+    times = sorted(row["ratio"] if slow else 1 / row["ratio"] for row in rows)
+    ends = list(dict.fromkeys(text.number(value) for value in (times[0], times[-1])))
+    many = " to ".join(ends)
+    what = f"takes {many} times {BASELINE}'s time" if slow else f"is {many} times as fast as {BASELINE}"
+    return f"{what} at {_sizes([row['size'] for row in rows])},"
+
+
+def _dispatch(row: Any, slow: bool) -> str:
+    mine, other = row["overhead_s"], row["overhead_s_autograd"]
+    shares = f"{row['overhead_share']:.0%} and {row['overhead_share_autograd']:.0%} of a call at n = {row['size']}"
+    times = f", {_times(mine, other, slow)}" if min(mine, other) > 0 else ""
+    return f"an overhead of {text.seconds(mine)} against {text.seconds(other)}{times} ({shares})"
+
+
+def _work(row: Any, slow: bool) -> str:
+    mine, other = row["flops"], row["flops_autograd"]
+    rate = (mine / row["time_s"]) / (other / row["time_s_autograd"])
+    return (
+        f"{text.scientific(mine)} flops against {text.scientific(other)} at n = {row['size']}, "
+        f"{_times(mine, other, slow)}, at {text.number(rate)} times {BASELINE}'s rate{_why_faster(row, slow)}"
+    )
+
+
+def _memory(row: Any, slow: bool) -> str:
+    end = "" if slow else "_autograd"
+    who = "it" if slow else BASELINE
+    share = row[f"limit_s{end}"] / row[f"time_s{end}"]
+    return (
+        f"at n = {row['size']} {who} reads and writes {text.size_bytes(row[f'bytes{end}'])}, which takes "
+        f"{text.seconds(row[f'limit_s{end}'])} at this machine's bandwidth, {share:.0%} of the call; "
+        f"flops are {text.number(row['flops'] / row['flops_autograd'])} times {BASELINE}'s{_why_faster(row, slow)}"
+    )
+
+
+_FIGURES = {"dispatch": _dispatch, "work": _work, "memory": _memory}
+
+
+def _times(mine: float, other: float, slow: bool) -> str:
+    """`3.1 times as much`, or `3.1 times less`, whichever way the time goes, if it goes that way."""
+    if (mine > other) == slow and mine != other:
+        return f"{text.number(max(mine, other) / min(mine, other))} times {'as much' if slow else 'less'}"
+    return f"{text.number(mine / other)} times as much"
+
+
+def _why_faster(row: Any, slow: bool) -> str:
+    """What holds back the faster of the two, where it is not flops: the reason why rates differ."""
+    end, who = ("_autograd", BASELINE) if slow else ("", row["method"])
+    if row[f"overhead_share{end}"] > 0.5:
+        return f" ({row[f'overhead_share{end}']:.0%} of {who}'s call is overhead)"
+    if row[f"limited_by{end}"] != "bytes":
+        return ""
+    share = row[f"limit_s{end}"] / row[f"time_s{end}"]
+    return f" (what limits {who} is memory, whose bandwidth it reaches to {share:.0%})"
