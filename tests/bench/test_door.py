@@ -186,6 +186,8 @@ def test_the_tables_have_the_columns_that_the_schema_promises(study):
     [
         (["--study", "smoke"], "--study runs a study: give --benchmark-only with it"),
         (["--problem", "x.py"], "--problem runs a study: give --benchmark-only with it"),
+        (["bench/bench_gradients.py"], "bench_gradients.py measures: give --benchmark-only with it"),
+        (["bench/bench_reference.py::test_cold"], "bench_reference.py measures: give --benchmark-only with it"),
         (["--benchmark-only", "--study", "nosuch"], "expected smoke, quick, full"),
         (["--benchmark-only", "--problem", "nosuch.py"], "nosuch.py: no such file"),
     ],
@@ -200,4 +202,14 @@ def test_bad_usage_is_one_line_before_anything_is_collected(pytester_door, argum
 def test_plain_pytest_collects_no_study(pytester_door):
     done = pytester_door("--collect-only", "-q", "bench", "tests/bench/test_statistics.py")
     assert "test_gradient" not in done.text
+    assert "test_cold" not in done.text
     assert done.code == 0
+
+
+def test_a_file_given_by_path_is_timed_without_a_study(pytester_door, tmp_path):
+    file, out = tmp_path / "bench_mine.py", tmp_path / "out"
+    file.write_text("def test_nothing(benchmark):\n    benchmark(int)\n")
+    done = pytester_door("--benchmark-only", "--study-out", str(out), str(file))
+    assert "1 passed" in done.text
+    assert done.code == 0
+    assert not out.exists()
