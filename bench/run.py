@@ -29,8 +29,6 @@ from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
 from bench.verify.verdict import TORCH
 
 VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
-MOST_BOUNDED = 20_000
-"""Gradients of more entries have their worst-case bound evaluated on the timed draw alone: it costs some products."""
 UNTIMED_CALL_S = 0.02
 """A method whose call takes longer is scored on the timed draw alone."""
 
@@ -192,10 +190,9 @@ class Run:
         asked = [] if is_timed else quick
         if not is_timed and not asked:
             return self._unscored(case, data, seed, timed, "skipped", f"a call takes more than {UNTIMED_CALL_S:g} s")
-        bounded = timed if is_timed else asked if case.parameters <= MOST_BOUNDED else []
         request = {
-            "do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked, "bounded": bounded,
-            "exact_forms": self._exact.get((case.problem.name, case.wrt), []),
+            "do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked,
+            "bounded": timed if is_timed else asked, "exact_forms": self._exact.get((case.problem.name, case.wrt), []),
         }  # fmt: skip
         try:
             answer, blobs = worker.ask(request, self.plan.study.timeout_s)
