@@ -21,8 +21,8 @@ from bench.verify.verdict import TORCH
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 FORWARD = "jacfwd"
-"""Whose graph bounds all of forward mode. `jacobian`'s own is not to be had: it maps over dual numbers, for which tracing
-has no rule. It computes the same products and sums, most gradients to the bit; a bound holds for any order of a sum.
+"""Whose graph bounds all of forward mode. `jacobian`'s own is not to be had: it maps over dual numbers, which tracing
+cannot. It computes the same products and sums, most gradients to the bit; a bound holds for any order of a sum.
 """
 MOST_TANGENT_ENTRIES = 2**24
 """Entries of forward mode's tangents of an input beyond which a bound would take gigabytes: then there is none."""
