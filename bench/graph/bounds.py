@@ -97,8 +97,10 @@ class Bounded:
         return np.shape(self.value)
 
     @property
-    def rounds(self) -> Array:
+    def rounds(self) -> Any:
         """Whether a product with this rounds (1) or, this being exactly a power of two, does not (0)."""
+        if np.all(self.error):
+            return 1
         is_shift = (self.error == 0) & (np.abs(np.frexp(self.value)[0]) == 0.5)
         return np.where(is_shift, 0, 1)
 
@@ -124,8 +126,12 @@ def result(m: Machine, value: Any, error: Array, terms: int = 1) -> Bounded:
     Where |c| stood for |x| ≤ |c| + share·E, the bound lacks less than 2⁻³⁵ of itself: a rule takes at most 2⁻⁶ of |x|.
     """
     c = np.asarray(value, dtype=np.float64)
-    outward = error * (1 + 2.0**-34 + terms * 2.0**-52) + terms * 2.0**-1022
-    return Bounded(c, np.where(np.abs(c) + 2 * outward <= m.largest, outward, np.inf))  # NaN compares as false
+    outward = error * (1 + 2.0**-34 + terms * 2.0**-52)
+    outward += terms * 2.0**-1022
+    size = np.abs(c)
+    size += 2 * outward
+    fits = size <= m.largest  # false for NaN
+    return Bounded(c, outward if fits.all() else np.where(fits, outward, np.inf))
 
 
 def constant(m: Machine, number: Any) -> Bounded:
