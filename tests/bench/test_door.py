@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -61,14 +63,38 @@ problem = Problem(
 """
 
 
+DRAWLESS = """
+from bench.problems import Problem
+
+problem = Problem(
+    name="drawless", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
+    gradients={"x": {"by_hand": lambda x: 2 * x}},
+    sample=lambda data, dims, generator: {} if data == "normal" else None,
+)
+"""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One study of both files, and what pytest-benchmark wrote of it."""
+
+    done: Any
+    shown: dict[str, Any]
+
+    def of(self, problem, table="cells"):
+        frame = self.done.table(table)
+        return frame[frame["problem"] == problem]
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory, study_in):
     folder = tmp_path_factory.mktemp("broken")
-    problem, json_file = folder / "mine.py", folder / "benchmark.json"
-    problem.write_text(BROKEN)
+    mine, drawless, json_file = folder / "mine.py", folder / "drawless.py", folder / "benchmark.json"
+    mine.write_text(BROKEN)
+    drawless.write_text(DRAWLESS)
     grid = TINY.replace('"near_optimum"', '"normal"')
-    done = study_in(folder, grid, "--problem", str(problem), f"--benchmark-json={json_file}")
-    return done, json.loads(json_file.read_text())
+    files = [f"--problem={mine}", f"--problem={drawless}"]
+    return Broken(study_in(folder, grid, *files, f"--benchmark-json={json_file}"), json.loads(json_file.read_text()))
 
 
 EXPECTED = {
@@ -85,11 +111,10 @@ EXPECTED = {
 
 @pytest.mark.parametrize("form", EXPECTED)
 def test_a_broken_form_costs_its_own_cell_only(broken, form):
-    done, _ = broken
-    cells = done.table("cells")
+    cells = broken.of("least_squares")
     cell = cells[(cells["method"] == form) & (cells["size"] == 4)].iloc[0]
     status, reason = EXPECTED[form]
-    assert cell["status"] == status, (cell["reason"], done.text)
+    assert cell["status"] == status, (cell["reason"], broken.done.text)
     assert reason in str(cell["reason"])
     generic = cells[(cells["family"] != "analytic") & (cells["size"] == 4)]
     assert set(generic["status"]) == {"ok"}
@@ -98,7 +123,7 @@ def test_a_broken_form_costs_its_own_cell_only(broken, form):
 
 
 def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
-    verdicts = broken[0].table("derivations").set_index("form")["verdict"]
+    verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
         "right": "exact", "torch": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
         "raises": "unchecked", "exits": "unchecked", "hangs": "unchecked", "greedy": "unchecked",
@@ -106,7 +131,7 @@ def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
 
 
 def test_what_was_hopeless_at_a_smaller_size_is_not_started_again(broken):
-    cells = broken[0].table("cells")
+    cells = broken.of("least_squares")
     larger = cells[cells["size"] == 6].set_index("method")
     assert larger.loc[["exits", "hangs", "greedy"], "status"].tolist() == ["skipped"] * 3
     assert larger.loc["hangs", "reason"] == "timeout at size 4, so not started at a larger one"
@@ -114,7 +139,7 @@ def test_what_was_hopeless_at_a_smaller_size_is_not_started_again(broken):
 
 
 def test_pytest_benchmark_shows_the_very_samples_of_the_run(broken):
-    done, shown = broken
+    done, shown = broken.done, broken.shown
     samples = done.table("samples")
     of_cell = {b["extra_info"]["cell_id"]: b["stats"] for b in shown["benchmarks"]}
     cell = next(name for name in of_cell if name.endswith("-right"))
@@ -124,13 +149,21 @@ def test_pytest_benchmark_shows_the_very_samples_of_the_run(broken):
 
 
 def test_a_problem_file_leaves_its_name_and_hash_in_the_run_but_no_path(broken):
-    done, _ = broken
+    done = broken.done
     text = (done.folder / "run.json").read_text()
     description = json.loads(text)
     assert description["problems"]["least_squares"]["file"] == "mine.py"
     assert len(description["problems"]["least_squares"]["source_hash"]) == 64
     stripped = text.replace(json.dumps(description["command"], ensure_ascii=False), "")
     assert str(done.folder.parent) not in stripped
+
+
+def test_a_problem_that_draws_no_uniform_data_is_told_so_in_a_line(broken):
+    cells = broken.of("drawless")
+    assert set(cells["status"]) == {"error"}
+    (reason,) = set(cells["reason"])
+    assert reason == "ProblemError: sample draws no uniform data, on which methods are timed; return at least {}"
+    assert set(broken.of("drawless", "derivations")["verdict"]) == {"exact"}  # it is verified on what it does draw
 
 
 def test_strict_turns_failed_cells_into_failed_tests(study, tmp_path):
