@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch.fx import GraphModule
 
+from bench.gradients import as_tuple
 from bench.graph.bounds import worst_case
 from bench.graph.trace import TraceError, UnknownOperationError, trace
-from bench.methods import METHODS
+from bench.methods import METHODS, objective
 from bench.problems import Problem
 from bench.verify.forms import form_function, torch_function
 from bench.verify.verdict import TORCH
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
+FORWARD = "jacfwd"
+"""Whose graph bounds all of forward mode. `jacobian`'s own is not to be had: it maps over dual numbers, which tracing
+cannot. It computes the same products and sums, most gradients to the bit; a bound holds for any order of a sum.
+"""
+MOST_TANGENT_ENTRIES = 2**24
+"""Entries of forward mode's tangents of an input beyond which a bound would take gigabytes: then there is none."""
+GRAPHS = {"reverse": TORCH, "forward": FORWARD}
+"""Family → the graph that bounds its methods; a finite difference errs by more than rounding."""
+
 
 def graph_name(problem: Problem, wrt: str, method: str) -> str | None:
-    """Which graph bounds a method: a form's own, or torch's derivative for all of reverse mode; null for the rest.
+    """Which graph bounds a method: a form's own, or its family's; null where there is none."""
+    return method if method in problem.forms(wrt) else GRAPHS.get(METHODS[method].family)
 
-    Forward mode evaluates another graph, and a finite difference errs by more than rounding.
-    """
-    if method in problem.forms(wrt):
-        return method
-    return TORCH if METHODS[method].family == "reverse" else None
+
+def forward_function(problem: Problem, wrt: tuple[str, ...]) -> Callable[..., Any]:
+    """Forward mode's derivative of the loss, of all inputs in order, as a tuple."""
+    names = tuple(problem.shapes)
+
+    def gradient(*tensors: torch.Tensor) -> tuple[Any, ...]:
+        asked = objective(problem, wrt, dict(zip(names, tensors, strict=True)))
+        return as_tuple(METHODS[FORWARD].prepare(asked)()())
+
+    return gradient
+
+
+def _is_too_large(problem: Problem, wrt: tuple[str, ...], dims: Mapping[str, int]) -> bool:
+    sizes = {name: prod(problem.shape_of(name, dims)) for name in problem.shapes}
+    return sum(sizes[name] for name in wrt) * max(sizes.values()) > MOST_TANGENT_ENTRIES
 
 
 class Bounds:
@@ -64,13 +86,22 @@ class Bounds:
     ) -> GraphModule | None:
         key = (problem.name, wrt, tuple(dims.items()), dtype, name)
         if key not in self._graphs:
-            function = (
-                torch_function(problem, problem.wrts[wrt])
-                if name == TORCH
-                else form_function(problem, problem.forms(wrt)[name])
-            )
-            try:
-                self._graphs[key] = trace(function, list(inputs.values()))
-            except (TraceError, UnknownOperationError):
-                self._graphs[key] = None
+            self._graphs[key] = _traced(problem, wrt, dims, inputs, name)
         return self._graphs[key]
+
+
+def _traced(
+    problem: Problem, wrt: str, dims: Mapping[str, int], inputs: Mapping[str, torch.Tensor], name: str
+) -> GraphModule | None:
+    names = problem.wrts[wrt]
+    if name == FORWARD and _is_too_large(problem, names, dims):
+        return None
+    functions = {TORCH: torch_function, FORWARD: forward_function}
+    if name in functions:
+        function = functions[name](problem, names)
+    else:
+        function = form_function(problem, problem.forms(wrt)[name])
+    try:
+        return trace(function, list(inputs.values()))
+    except (TraceError, UnknownOperationError):
+        return None

@@ -196,6 +196,10 @@ def pytest_configure(config: pytest.Config) -> None:
         given = _given(config)
         if given:
             raise pytest.UsageError(f"--{given.replace('_', '-')} runs a study: give --benchmark-only with it")
+        for argument in config.args:
+            file = Path(argument.split("::")[0])
+            if file.name.startswith("bench_") and file.resolve().parent == STUDY_FILE.parent:
+                raise pytest.UsageError(f"{file.name} measures: give --benchmark-only with it")
         return
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("--benchmark-only measures on a quiet machine: leave out -n (pytest-xdist)")
@@ -221,11 +225,6 @@ def _planned(config: pytest.Config) -> StudySession:
     except (study.StudyError, problems.ProblemError) as error:
         raise pytest.UsageError(str(error)) from None
     return StudySession(config, plan, sources)
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Without --benchmark-only there is no study to collect."""
-    return True if collection_path == STUDY_FILE and not _is_measuring(config) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -27,10 +27,9 @@ from bench.problems import Source
 from bench.schema import TIMED_DATA, TIMED_SEED, Cell, Derivation, Error, Segment
 from bench.scoring import Draw, Gradient
 from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+from bench.verify.verdict import TORCH
 
 VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
-MOST_BOUNDED = 20_000
-"""Gradients of more entries have their worst-case bound evaluated on the timed draw alone: it costs some products."""
 UNTIMED_CALL_S = 0.02
 """A method whose call takes longer is scored on the timed draw alone."""
 
@@ -78,6 +77,7 @@ class Run:
         load = load_request(self._sources, devices)
         self._workers = [WorkerProcess(load) for _ in range(plan.study.processes)] if devices else []
         self._refuted: dict[tuple[str, str, str], str] = {}
+        self._exact: dict[tuple[str, str], list[str]] = {}
 
     def verify(self) -> None:
         """Have every derivation verified and the verdicts made durable."""
@@ -92,6 +92,8 @@ class Run:
                 if verdict.verdict == "wrong":
                     why = f"the derivation is refuted: {verdict.diagnosis}"
                     self._refuted[verdict.problem, verdict.wrt, verdict.form] = why
+                elif verdict.verdict == "exact" and verdict.form != TORCH:
+                    self._exact.setdefault((verdict.problem, verdict.wrt), []).append(verdict.form)
         self._journal.append_derivations(rows)
         self.scoring_s += perf_counter() - started
 
@@ -207,9 +209,9 @@ class Run:
         asked = [] if is_timed else quick
         if not is_timed and not asked:
             return self._unscored(case, data, seed, timed, "skipped", f"a call takes more than {UNTIMED_CALL_S:g} s")
-        bounded = timed if is_timed else asked if case.parameters <= MOST_BOUNDED else []
         request = {
-            "do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked, "bounded": bounded,
+            "do": "gradients", "case": case.request(), "data": data, "seed": seed, "methods": asked,
+            "bounded": timed if is_timed else asked, "exact_forms": self._exact.get((case.problem.name, case.wrt), []),
         }  # fmt: skip
         try:
             answer, blobs = worker.ask(request, self.plan.study.timeout_s)

@@ -1,11 +1,15 @@
 """How far rounding can take a gradient, at worst: an a-priori bound on |Ĝ − G| per entry, from a method's traced graph.
 
-Every value carries c, what float64 makes of it, and two bounds: `radius` on |c − x|, x being exact, and `error` on
-|x̂ − x|, x̂ being torch's. Both follow the same rules, each with its own unit roundoff: |a|E_b + |b|E_a + E_a E_b for a
-product, u(|x| + E) for one rounding, γ_K = Ku/(1 − Ku) for a sum or product of inner length K in any order, with or
-without FMA (Higham, *Accuracy and Stability of Numerical Algorithms*, 2.2, 3.1, 3.5), half the least subnormal for
-underflow. Halves accumulate in float32 and round once: u16 + γ_K(float32) (Blanchard, Higham, Lopez, Mary & Pranesh
-2020, doi 10.1137/19M1289546). For torch on a CPU, with IEEE float32 products and graphs traced in the case's dtype.
+Every value carries c, what float64 makes of it, and E, a bound on |x̂ − x|, x being exact and x̂ torch's. By the rules:
+|a|E_b + |b|E_a + E_a E_b for a product, u(|x| + E) for one rounding, γ_K = Ku/(1 − Ku) for a sum or product of inner
+length K in any order, with or without FMA (Higham, *Accuracy and Stability of Numerical Algorithms*, 2.2, 3.1, 3.5),
+half the least subnormal for underflow. Halves accumulate in float32 and round once: u16 + γ_K(float32) (Blanchard,
+Higham, Lopez, Mary & Pranesh 2020, doi 10.1137/19M1289546).
+
+|c − x| needs no bound of its own. It obeys the same rules with float64's u in place of the coarsest, `inner`, and every
+term of every rule has a unit, an error or an underflow as a factor: so |c − x| ≤ E · 2⁻⁵³/inner, by induction.
+
+For torch on a CPU, with IEEE float32 products and graphs traced in the case's dtype.
 """
 
 from __future__ import annotations
@@ -44,6 +48,11 @@ class Machine(NamedTuple):
     inner_largest: float
     largest: float
 
+    @property
+    def share(self) -> float:
+        """Of an error bound, what float64 may be off by."""
+        return 2.0**-53 / self.inner
+
 
 def machine_of(name: str) -> Machine:
     """torch's arithmetic of a dtype on a CPU. oneDNN was seen to flush subnormal bfloat16, in and out."""
@@ -52,9 +61,6 @@ def machine_of(name: str) -> Machine:
     if form.itemsize == 2:
         return Machine(u, 2.0**-24, 2.0**-23, tiny, 2.0**form.min_exponent, 2.0**-126, single.largest, form.largest)
     return Machine(u, u, 2.0**-52 if name == "float32" else 0.0, tiny, tiny, tiny, form.largest, form.largest)
-
-
-NUMPY = machine_of("float64")
 
 
 def coarsest(graph: GraphModule, name: str) -> Machine:
@@ -79,10 +85,9 @@ def coarsest(graph: GraphModule, name: str) -> Machine:
 
 @dataclass(frozen=True)
 class Bounded:
-    """Values and their two bounds, shaped alike; `length` is K where they are a matrix product's, else 0."""
+    """Values and the bounds on their errors, shaped alike; `length` is K where they are a matrix product's, else 0."""
 
     value: Array
-    radius: Array
     error: Array
     length: int = 0
 
@@ -92,14 +97,11 @@ class Bounded:
         return np.shape(self.value)
 
     @property
-    def top(self) -> Array:
-        """At least |x|."""
-        return np.asarray(np.abs(self.value) + self.radius)
-
-    @property
-    def rounds(self) -> Array:
+    def rounds(self) -> Any:
         """Whether a product with this rounds (1) or, this being exactly a power of two, does not (0)."""
-        is_shift = (self.error == 0) & (self.radius == 0) & (np.abs(np.frexp(self.value)[0]) == 0.5)
+        if np.all(self.error):
+            return 1
+        is_shift = (self.error == 0) & (np.abs(np.frexp(self.value)[0]) == 0.5)
         return np.where(is_shift, 0, 1)
 
 
@@ -108,103 +110,119 @@ def gamma(count: int, unit: float) -> float:
     return count * unit / (1 - count * unit) if count * unit < 1 else np.inf
 
 
-def once(m: Machine, top: Array, carried: Array, units: Any = 1) -> Array:
+def top(m: Machine, x: Bounded) -> Array:
+    """At least |x|."""
+    return np.asarray(np.abs(x.value) + m.share * x.error)
+
+
+def once(m: Machine, value: Any, carried: Any, units: Any = 1) -> Array:
     """A carried error after a rounding, or one of so many u: E + u(|x| + E) + underflow."""
-    return np.asarray(carried + units * (m.unit + m.double) * (top + carried) + m.tiny)
+    return np.asarray(carried + units * (m.unit + m.double) * (np.abs(value) + carried) + m.tiny)
 
 
-def result(m: Machine, value: Any, rule: Callable[..., Array], *operands: Bounded, terms: int = 1) -> Bounded:
-    """Float64's value with both bounds, by `rule(machine, a bound on |x|, the operands' errors)`; inf past overflow."""
+def result(m: Machine, value: Any, error: Array, terms: int = 1) -> Bounded:
+    """Float64's value with its bound, rounded outward; inf past overflow.
 
-    def bound(machine: Machine, top: Array, errors: list[Array]) -> Array:
-        found = rule(machine, top, *errors)  # of positive terms, and rounded in float64 itself, hence outward
-        return np.where(np.isnan(found), np.inf, found * (1 + (terms + 32) * 2.0**-52) + terms * 2.0**-1022)
-
+    Where |c| stood for |x| ≤ |c| + share·E, the bound lacks less than 2⁻³⁵ of itself: a rule takes at most 2⁻⁶ of |x|.
+    """
     c = np.asarray(value, dtype=np.float64)
-    radius = bound(NUMPY, np.abs(c), [x.radius for x in operands])
-    top = np.abs(c) + radius
-    error = bound(m, top, [x.error for x in operands])
-    return Bounded(c, radius, np.where(top + error <= m.largest, error, np.inf))
+    outward = error * (1 + 2.0**-34 + terms * 2.0**-52)
+    outward += terms * 2.0**-1022
+    size = np.abs(c)
+    size += 2 * outward
+    fits = size <= m.largest  # false for NaN
+    return Bounded(c, outward if fits.all() else np.where(fits, outward, np.inf))
 
 
-def constant(m: Machine, number: Any, is_literal: bool = True) -> Bounded:
+def constant(m: Machine, number: Any) -> Bounded:
     """A number of the program: meant as it is if an integer or power of two that the dtype holds, else rounded to it.
 
-    An input (not `is_literal`) is exact in its dtype. A value is left as it is.
+    A value is left as it is.
     """
     if isinstance(number, Bounded):
         return number
     value = np.asarray(number.detach().cpu().double() if isinstance(number, torch.Tensor) else number, dtype=np.float64)
+    is_meant = (value == np.rint(value)) | (np.abs(np.frexp(value)[0]) == 0.5)
+    return _held(m, value, is_meant)
+
+
+def given(m: Machine, tensor: torch.Tensor) -> Bounded:
+    """An input, exact in its dtype."""
+    value = np.asarray(tensor.detach().cpu().double())
+    if tensor.is_floating_point() and torch.finfo(tensor.dtype).eps == 2 * m.unit:
+        return Bounded(value, np.zeros_like(value))
+    return _held(m, value, True)
+
+
+def _held(m: Machine, value: Array, is_meant: Any) -> Bounded:
+    """Numbers without an error where the machine holds what is meant, else rounded."""
     mantissa, size = np.frexp(value)[0], np.abs(value)
     holds = (mantissa / m.unit == np.rint(mantissa / m.unit)) & (size <= m.largest) & (size % (2 * m.tiny) == 0)
-    if is_literal:
-        holds &= (value == np.rint(value)) | (np.abs(mantissa) == 0.5)
-    error = np.where(holds, 0.0, once(m, size, size * 2.0**-52))  # by the dtype, and by whoever wrote it as a float
-    return Bounded(value, np.zeros_like(value), np.where(size <= m.largest, error, np.inf))
+    error = np.where(holds & is_meant, 0.0, once(m, size, size * 2.0**-52))  # by the dtype, and by whoever wrote it
+    return Bounded(value, np.where(size <= m.largest, error, np.inf))
 
 
 def add(m: Machine, a: Any, b: Any, alpha: Any = 1, sign: float = 1.0) -> Bounded:
     """a ± alpha·b: errors add up. What is added to a product may have been one of its terms (`addmm`): γ_K for it."""
     x, y = constant(m, a), constant(m, b) if alpha == 1 else multiply(m, b, alpha)
-    j, k = (z.length + 1 if z.length and sign > 0 else 0 for z in (x, y))
-
-    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
-        return once(m, top, ex + ey + gamma(j, m.inner) * (y.top + ey) + gamma(k, m.inner) * (x.top + ex))
-
-    return result(m, x.value + sign * y.value, rule, x, y)
+    carried = x.error + y.error
+    for product, other in ((x, y), (y, x)):
+        if product.length and sign > 0:
+            carried = carried + gamma(product.length + 1, m.inner) * (top(m, other) + other.error)
+    value = x.value + sign * y.value
+    return result(m, value, once(m, value, carried))
 
 
 def multiply(m: Machine, a: Any, b: Any) -> Bounded:
     """a·b: |a|E_b + |b|E_a + E_a E_b and a rounding, unless a factor is a power of two."""
     x, y = constant(m, a), constant(m, b)
-
-    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
-        return once(m, top, x.top * ey + y.top * ex + ex * ey, x.rounds * y.rounds)
-
-    return replace(result(m, x.value * y.value, rule, x, y), length=max(x.length, y.length))
+    value, carried = x.value * y.value, top(m, x) * y.error + (top(m, y) + y.error) * x.error
+    rounded = result(m, value, once(m, value, carried, x.rounds * y.rounds))
+    return replace(rounded, length=max(x.length, y.length))
 
 
 def divide(m: Machine, a: Any, b: Any) -> Bounded:
     """a/b: (E_a + |a/b| E_b) / (|b| − E_b), and two roundings: a kernel may multiply by the rounded reciprocal."""
     x, y = constant(m, a), constant(m, b)
-    least = np.maximum(np.abs(y.value) - 2 * y.radius, 0.0)
+    least = np.maximum(np.abs(y.value) - 2 * m.share * y.error, 0.0)
+    value = x.value / y.value
+    carried = (x.error + top(m, x) / least * y.error) / np.maximum(least - y.error, 0.0)
+    return result(m, value, once(m, value, once(m, value, carried, y.rounds), y.rounds))
 
-    def rule(m: Machine, top: Array, ex: Array, ey: Array) -> Array:
-        carried = (ex + x.top / least * ey) / np.maximum(least - ey, 0.0)
-        return once(m, top, once(m, top, carried, y.rounds), y.rounds)
 
-    return result(m, x.value / y.value, rule, x, y)
+def flushed(m: Machine, x: Bounded) -> Array:
+    """The error of an operand after a library may have flushed it to zero."""
+    is_small = np.abs(x.value) - (1 + m.share) * x.error < m.flushed
+    return x.error + np.where(is_small, np.minimum(top(m, x) + x.error, m.flushed), 0.0)
 
 
 def mm(m: Machine, a: Bounded, b: Bounded) -> Bounded:
-    """|A|E_B + E_A|B| + E_A E_B + γ_K (|A|+E_A)(|B|+E_B), a rounding of halves, and underflow, of operands too."""
-    k = a.shape[-1]
+    """|A|E_B + E_A|B| + E_A E_B + γ_K (|A|+E_A)(|B|+E_B), a rounding of halves, and underflow, of operands too.
 
-    def flushed(m: Machine, x: Bounded, e: Array) -> Array:
-        return e + np.where(np.abs(x.value) - x.radius - e < m.flushed, np.minimum(x.top + e, m.flushed), 0.0)
-
-    def rule(m: Machine, top: Array, ea: Array, eb: Array) -> Array:
-        if m.flushed > m.tiny:
-            ea, eb = flushed(m, a, ea), flushed(m, b, eb)
-        sizes = (a.top + ea) @ (b.top + eb)
-        summed = a.top @ eb + ea @ (b.top + eb) + gamma(k, m.inner) * sizes + 2 * k * m.inner_tiny
-        summed = np.where(sizes + summed <= m.inner_largest, summed, np.inf)
-        return summed if m.inner == m.unit else once(m, top, summed) + m.flushed
-
-    return replace(result(m, a.value @ b.value, rule, a, b, terms=k), length=k)
+    As (|A|+E_A)(E_B + γ_K(|B|+E_B)) + E_A(|B|+E_B), in one product where an operand has no error.
+    """
+    k, value = a.shape[-1], a.value @ b.value
+    ea, eb = (flushed(m, x) if m.flushed > m.tiny else x.error for x in (a, b))
+    left, right, g = top(m, a) + ea, top(m, b) + eb, gamma(k, m.inner)
+    summed = left @ (eb + g * right) if eb.any() else (ea + g * left) @ right
+    if eb.any() and ea.any():
+        summed += ea @ right
+    summed += 2 * k * m.inner_tiny
+    if not k * np.max(left, initial=0.0) * np.max(right, initial=0.0) <= m.inner_largest / 4:
+        summed = np.where(left @ right + summed <= m.inner_largest, summed, np.inf)
+    error = summed if m.inner == m.unit else once(m, value, summed) + m.flushed
+    return replace(result(m, value, error, terms=k), length=k)
 
 
 def total(m: Machine, x: Bounded, dims: Any = None, keepdim: bool = False) -> Bounded:
     """Σ E + γ_n Σ(|x| + E) and a rounding. Over several dimensions, partial sums of halves may be stored as halves."""
     axes, count = dims_of(x, dims), count_of(x, dims)
     is_one_pass = len(x.shape) <= 2 and len(axes) <= 1 and count < 32768  # which torch shares out among threads
-
-    def rule(m: Machine, top: Array, e: Array) -> Array:
-        sizes, carried = (np.sum(entries, axis=axes, keepdims=keepdim) for entries in (x.top + e, e))
-        carried = carried + gamma(count, m.inner if is_one_pass else m.unit) * sizes + count * m.tiny
-        return once(m, top, np.where(sizes + carried <= m.largest, carried, np.inf))
-
-    return result(m, np.sum(x.value, axis=axes, keepdims=keepdim), rule, x, terms=count)
+    columns = (x.value, top(m, x) + x.error, x.error)
+    value, sizes, carried = (np.sum(entries, axis=axes, keepdims=keepdim) for entries in columns)
+    carried = carried + gamma(count, m.inner if is_one_pass else m.unit) * sizes + count * m.tiny
+    carried = np.where(sizes + carried <= m.largest, carried, np.inf)
+    return result(m, value, once(m, value, carried), terms=count)
 
 
 def square(m: Machine, x: Any, exponent: Any) -> Bounded:
@@ -214,24 +232,26 @@ def square(m: Machine, x: Any, exponent: Any) -> Bounded:
     return multiply(m, x, x)
 
 
-def function(f: Callable[[Array], Array], spread: Callable[[Bounded, Array], Array]) -> Callable[..., Any]:
-    """A library's function, in float32 for halves; f moves by at most `spread(x, e)` when its argument does by e."""
+def function(f: Callable[[Array], Array], spread: Callable[[Machine, Bounded], Array]) -> Callable[..., Bounded]:
+    """A library's function, in float32 for halves; f moves by at most `spread(m, x)` when its argument does by E."""
 
-    def rule(x: Bounded, m: Machine, top: Array, e: Array) -> Array:
-        return once(m, top, spread(x, e), 1 + LIBRARY_UNITS * m.inner / m.unit)
+    def apply(m: Machine, x: Bounded) -> Bounded:
+        value = f(x.value)
+        return result(m, value, once(m, value, spread(m, x), 1 + LIBRARY_UNITS * m.inner / m.unit))
 
-    return lambda m, x: result(m, f(x.value), partial(rule, x), x)
+    return apply
 
 
 def moved(move: Callable[..., Array]) -> Callable[..., Bounded]:
     """A move of entries, which rounds nothing."""
-    return lambda m, x, *args: Bounded(move(x.value, *args), move(x.radius, *args), move(x.error, *args), x.length)
+    return lambda m, x, *args: Bounded(move(x.value, *args), move(x.error, *args), x.length)
 
 
 def _gather(parts: list[Bounded], index: Array) -> Bounded:
-    columns = ([p.value for p in parts], [p.radius for p in parts], [p.error for p in parts])
-    value, radius, error = (gather_entries(column, index, 0.0) for column in columns)
-    return Bounded(value, radius, error, max(part.length for part in parts))
+    value, error = (
+        gather_entries(column, index, 0.0) for column in ([p.value for p in parts], [p.error for p in parts])
+    )
+    return Bounded(value, error, max(part.length for part in parts))
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
@@ -239,7 +259,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": add,
     "bmm": mm,
     "div": divide,
-    "exp": function(np.exp, lambda x, e: np.exp(x.value + x.radius) * np.expm1(e)),
+    "exp": function(np.exp, lambda m, x: np.exp(x.value + m.share * x.error) * np.expm1(x.error)),
     "mean": lambda m, x, dims=None, keepdim=False: divide(m, total(m, x, dims, keepdim), count_of(x, dims)),
     "mm": mm,
     "mul": multiply,
@@ -247,7 +267,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "pow": square,
     "sub": partial(add, sign=-1.0),
     "sum": total,
-    "tanh": function(np.tanh, lambda x, e: e),
+    "tanh": function(np.tanh, lambda m, x: x.error),
 }
 """Functions of the machine and the operands; no comparisons, which rounding may turn."""
 
@@ -260,7 +280,7 @@ def worst_case(graph: GraphModule, inputs: Sequence[torch.Tensor], dtype: str) -
     try:
         m = coarsest(graph, dtype)
         known = {name: partial(operation, m) for name, operation in OPERATIONS.items()}
-        literal, lift = partial(constant, m), partial(constant, m, is_literal=False)
+        literal, lift = partial(constant, m), partial(given, m)
         rules = Arithmetic("bounds", "OPERATIONS in " + __name__, Bounded, known, lift, literal, literal, _gather)
         with np.errstate(all="ignore"):  # a bound may be infinite
             found = evaluate(graph, inputs, rules)

@@ -25,6 +25,11 @@ def is_largest(x: Tensor, dims: Sequence[int]) -> Tensor:
     return x == torch.amax(x, list(dims), keepdim=True)
 
 
+@is_largest.register_fake
+def _(x: Tensor, dims: Sequence[int]) -> Tensor:
+    return torch.empty_like(x, dtype=torch.bool)
+
+
 def _to_shape(g: Tensor, of: Any) -> Tensor | None:
     """The cotangent of an operand that was broadcast: summed back to its shape; None for a number."""
     if not isinstance(of, Tensor):

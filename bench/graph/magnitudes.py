@@ -241,7 +241,12 @@ def roundings(graph: GraphModule) -> int:
     return count
 
 
+def sized(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
+    """Each of the graph's results in float64, and its B. Raises UnknownOperationError."""
+    with np.errstate(all="ignore"):  # a magnitude may be infinite where a value is not
+        return evaluate(graph, inputs, MAGNITUDES)
+
+
 def magnitudes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Array]:
     """B of each of the graph's results, shaped like it. Raises UnknownOperationError."""
-    with np.errstate(all="ignore"):  # a magnitude may be infinite where a value is not
-        return [found.size for found in evaluate(graph, inputs, MAGNITUDES)]
+    return [found.size for found in sized(graph, inputs)]

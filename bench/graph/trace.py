@@ -11,6 +11,8 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from bench.graph.decompositions import DECOMPOSITIONS
 
+BY_DATA = "{} depends on the data by a branch or by .item(), so it is no fixed graph"
+
 
 class TraceError(ValueError):
     """A function that is no fixed graph of operations on its inputs; the message says why, in one line."""
@@ -36,8 +38,9 @@ def _first_line(error: BaseException) -> str:
 
 
 def _graph_of(function: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> GraphModule:
-    # real mode: a branch on a tensor's values or an .item() raises, instead of being frozen as it fell here
-    graph = make_fx(function, decomposition_table=DECOMPOSITIONS, tracing_mode="real")(*inputs)
+    # fake mode computes shapes alone, so that a large graph costs no more than a small one
+    traced = make_fx(function, DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True)  # a closure's own
+    graph = traced(*inputs)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
@@ -65,14 +68,16 @@ def trace(function: Callable[..., Any], inputs: Sequence[torch.Tensor], name: st
     except UnknownOperationError:  # of the reverse sweep, which is traced like any function
         raise
     except Exception as error:
-        if "data-dependent control flow" in str(error):
-            raise TraceError(
-                f"{called} depends on the data by a branch or by .item(), so it is no fixed graph"
-            ) from error
+        if "data-dependent" in str(error):
+            raise TraceError(BY_DATA.format(called)) from error
+        if ".numpy()" in str(error):
+            raise TraceError(f"{called} reads its data outside of torch, where no graph follows it") from error
         raise TraceError(f"{called} cannot be traced: {type(error).__name__}: {_first_line(error)}") from error
     if _writes(graph):
         raise TraceError(f"{called} writes into an input; compute into a new tensor instead")
     for node in graph.graph.nodes:
+        if overload_name(node.target) == "_local_scalar_dense":
+            raise TraceError(BY_DATA.format(called))
         if overload_name(node.target).startswith("as_strided") and not node.args[0].meta["val"].is_contiguous():
             raise TraceError(f"{called} takes strides of a tensor that is not contiguous; use views instead")
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):

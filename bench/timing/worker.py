@@ -208,9 +208,8 @@ class Worker:
                 failures[name] = failure_of(error)
         self.watch.enter(len(names))
         returned, blobs = self._pack(found, setting.point)
-        reference = self.references.of(
-            setting.problem, setting.wrt, setting.case["dims"], setting.rounded, setting.case["dtype"]
-        )
+        dims, dtype, exact_forms = setting.case["dims"], setting.case["dtype"], request["exact_forms"]
+        reference = self.references.of(setting.problem, setting.wrt, dims, setting.rounded, dtype, exact_forms)
         parts = [part for part in (reference.hi, reference.lo, reference.terms) if part is not None]
         bounds = self._bounds(setting, request["bounded"])
         self.channel.send(

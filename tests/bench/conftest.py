@@ -30,6 +30,14 @@ class Outcome:
         return frame.astype(strings)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """References are kept among the tests, and nowhere else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIOMETER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def door(*arguments: str, timeout: float = 150) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)

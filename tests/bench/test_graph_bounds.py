@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.bounds import FORWARD, Bounds, forward_function, graph_name
 from bench.gradients import as_tuple
 from bench.graph.bounds import share, worst_case
 from bench.graph.trace import trace
@@ -15,6 +16,7 @@ from bench.schema import DATA, DTYPES
 from bench.verify.forms import form_function, torch_function
 
 SHARING = ("autograd", "backward", "jacobian", "func_grad", "func_vjp")  # one graph, hence one bound
+FORWARD_MODE = ("jacfwd", "jacobian_forward")
 AUTOGRAD = "autograd"
 
 
@@ -34,6 +36,8 @@ def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=
             if not graphs:
                 graphs = {name: trace(form_function(problem, form), tensors) for name, form in forms.items()}
                 graphs[AUTOGRAD] = trace(torch_function(problem, names), tensors)
+                if set(methods) & set(FORWARD_MODE):
+                    graphs[FORWARD] = trace(forward_function(problem, names), tensors)
             bounds = {name: worst_case(graph, tensors, dtype) for name, graph in graphs.items()}
             reference = references.of(problem, names, dims, inputs, dtype)
             for method in [*forms, *methods]:
@@ -43,7 +47,7 @@ def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=
                 )
                 computed = flat(part.double() for part in as_tuple(call()()))
                 if np.isfinite(computed).all():
-                    bound = bounds[method if made else AUTOGRAD]
+                    bound = bounds[method if made else FORWARD if method in FORWARD_MODE else AUTOGRAD]
                     error = (computed - reference.hi) - reference.lo
                     yield method, data, None if bound is None else share(error, flat(bound))
 
@@ -55,8 +59,9 @@ WRTS = [(name, wrt) for name, problem in PROBLEMS.items() for wrt in problem.wrt
 def test_no_method_exceeds_its_bound(dtype):
     found = []
     for name, wrt in WRTS:
-        found += [part for _, _, part in shares_of(PROBLEMS[name], wrt, dtype, size=8, seeds=1)]
-    assert len(found) == 3 * 39
+        shares = shares_of(PROBLEMS[name], wrt, dtype, 8, 1, (AUTOGRAD, *FORWARD_MODE))
+        found += [part for _, _, part in shares]
+    assert len(found) == 3 * 57
     assert max(found) <= 1
     assert np.median(found) > 0.01  # a bound is worth something only if errors come near it
 
@@ -68,12 +73,24 @@ def test_no_method_exceeds_its_bound_at_any_size_or_seed(dtype):
     for name, wrt in WRTS:
         references = References()
         for size in (3, 8, 17, 33, 64):
-            found += shares_of(PROBLEMS[name], wrt, dtype, size, 5, SHARING, references)
+            methods = (*SHARING, *FORWARD_MODE) if size < 20 else SHARING
+            found += shares_of(PROBLEMS[name], wrt, dtype, size, 5, methods, references)
     known = [part for _, _, part in found if part is not None]
     print(f"{dtype}: {len(known)} of {len(found)} bounded, largest {max(known):.3f}, median {np.median(known):.4f}")
     assert len(known) >= 4000
     assert len(known) > 0.99 * len(found)
     assert max(known) <= 1
+
+
+def test_every_method_but_finite_differences_has_a_bound():
+    problem, dims = PROBLEMS["linear_autoencoder_batch"], PROBLEMS["linear_autoencoder_batch"].dims_at(6)
+    inputs = draw(problem, dims, "normal", 0)
+    methods = [*problem.forms("W1"), *METHODS]
+    found = Bounds().of(problem, "W1", dims, inputs, "float64", methods)
+    without = [method for method in methods if graph_name(problem, "W1", method) not in found]
+    assert without == ["central_difference"]
+    large = problem.dims_at(100)
+    assert not Bounds().of(problem, "W1", large, draw(problem, large, "normal", 0), "float64", FORWARD_MODE)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,3 +1,4 @@
+import dataclasses
 from fractions import Fraction
 
 import numpy as np
@@ -6,7 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import metrics
+from bench import metrics, reference
+from bench.cache import Cache
+from bench.graph import enclosure
+from bench.graph.enclosure import exact
 from bench.inputs import draw, rounded
 from bench.problems import PROBLEMS, Problem
 from bench.reference import References
@@ -94,3 +98,73 @@ def test_a_structurally_zero_gradient_reads_as_such_in_units_of_its_terms():
     assert not found.hi.any()
     assert row["rel_fro"] is None
     assert row["bwd_max_u"] < 10
+
+
+EXACT = ("textbook", "factored", "gram", "gram_prepared")
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("wrt", BATCH.wrts)
+def test_the_cheapest_form_gives_the_same_reference_and_the_same_terms(data, wrt):
+    dims, names = BATCH.dims_at(12), BATCH.wrts[wrt]
+    inputs = rounded(draw(BATCH, dims, data, 0), torch.float32)
+    by_loss = References(Cache(None)).of(BATCH, names, dims, inputs, "float32")
+    by_form = References(Cache(None)).of(BATCH, names, dims, inputs, "float32", EXACT)
+    assert np.abs((by_form.hi - by_loss.hi) + (by_form.lo - by_loss.lo)).max() <= 1e-30 * by_loss.terms.max()
+    assert np.array_equal(by_form.terms, by_loss.terms)
+    assert by_form.radius_ulp < 2.0**-20
+
+
+def evaluated(monkeypatch):
+    """The graphs that are evaluated exactly from here on."""
+    graphs = []
+    monkeypatch.setattr(reference, "exact", lambda graph, *rest: graphs.append(graph.code) or exact(graph, *rest))
+    return graphs
+
+
+def test_the_work_of_limbs_decides_not_multiplications_alone(monkeypatch):
+    seen = evaluated(monkeypatch)
+    for m, moment_first in ((1.0, True), (0.1, False)):  # with few samples XᵀX is the detour
+        dims = BATCH.dims_at(20, {"m": m})
+        inputs = draw(BATCH, dims, "uniform", 0)
+        References(Cache(None)).of(BATCH, ("W2",), dims, inputs, "float64", EXACT)
+        assert ("mm.default(permute, arg0_1)" in seen.pop()) == moment_first
+
+
+def test_a_form_that_is_wrong_where_it_was_not_verified_is_not_believed():
+    def late_slip(x):
+        return 2 * x if len(x) < 17 else 3 * x
+
+    toy = problem_of(lambda x: (x * x).sum())
+    toy = dataclasses.replace(toy, gradients={"x": {"late_slip": late_slip}})
+    for n, kind in ((7, "integer"), (19, "integer")):
+        x = draw(toy, {"n": n}, "normal", 0)
+        found = References(Cache(None)).of(toy, ("x",), {"n": n}, x, "float64", ["late_slip"])
+        assert found.kind == kind
+        assert np.array_equal(found.hi, 2 * x["x"].numpy())
+
+
+def test_problems_that_share_form_and_inputs_share_their_reference(monkeypatch, tmp_path):
+    seen, dims = evaluated(monkeypatch), BATCH.dims_at(9)
+    inputs = rounded(draw(BATCH, dims, "uniform", 0), torch.float16)
+    found = []
+    for name in ("linear_autoencoder_batch", "linear_autoencoder_batch_mse"):
+        references = References(Cache(tmp_path))  # as another process would
+        found += [references.of(PROBLEMS[name], ("W1",), dims, inputs, "float16", EXACT) for _ in range(2)]
+        assert len(seen) == 1
+    assert all(np.array_equal(one.hi, found[0].hi) and np.array_equal(one.lo, found[0].lo) for one in found)
+    assert found[0].radius_ulp == found[1].radius_ulp < 2.0**-20
+    for changed in (inputs | {"W1": inputs["W1"] * 2}, inputs | {"X": inputs["X"].float()}):
+        References(Cache(tmp_path)).of(BATCH, ("W1",), dims, changed, "float16", EXACT)
+    assert len(seen) == 3
+
+
+def test_a_kept_reference_is_only_as_good_as_its_radius(monkeypatch):
+    """Balls are as narrow as the dtype asks; a narrower one is not served from a wider one's entry."""
+    toy, seen, cache = problem_of(lambda x: x.exp().sum()), evaluated(monkeypatch), Cache(None)
+    monkeypatch.setattr(reference, "content_key", lambda graph, inputs, what: what)  # as if both dtypes had one key
+    monkeypatch.setattr(enclosure, "FIRST_PRECISION", 40)
+    x = rounded(draw(toy, {"n": 5}, "normal", 0), torch.bfloat16)
+    for dtype, evaluations in (("bfloat16", 1), ("bfloat16", 1), ("float64", 2), ("bfloat16", 2)):
+        assert References(cache).of(toy, ("x",), {"n": 5}, x, dtype).radius_ulp < 2.0**-20
+        assert len(seen) == evaluations

@@ -370,6 +370,10 @@ UNCHECKABLE = {
         "add one to OPERATIONS in bench/graph/balls.py",
     ),
     "a reading outside of torch": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "reads its data outside of torch"),
+    "a reading that no tracing sees": (
+        lambda x: 2 * x * (1 + float(x.sum()) if type(x) is torch.Tensor else 1),
+        "what it returns is not what its traced operations give",
+    ),
     "an exception": (lambda x: x @ x @ x, "raises RuntimeError"),
 }
 
