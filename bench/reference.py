@@ -21,10 +21,10 @@ from torch.fx import GraphModule
 
 from bench.cache import Cache, content_key, folder
 from bench.graph.adjoint import derivative
+from bench.graph.cost import cost, multiplications
 from bench.graph.enclosure import Enclosure, PrecisionError, exact
 from bench.graph.magnitudes import Magnitude, roundings, sized
 from bench.graph.trace import TraceError, UnknownOperationError, trace
-from bench.graph.cost import cost, multiplications
 from bench.methods import objective
 from bench.metrics import ulp_of
 from bench.problems import Problem
@@ -154,7 +154,7 @@ def _traced(
         with contextlib.suppress(TraceError):
             graphs.append(trace(form_function(problem, forms[name]), tensors))
     affordable = [graph for graph in graphs if multiplications(graph) <= MOST_MULTIPLICATIONS]
-    return _Graphs(loss, sorted(affordable, key=work)) if affordable else None
+    return _Graphs(loss, sorted(affordable, key=cost)) if affordable else None
 
 
 def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnitude]) -> bool:
