@@ -78,8 +78,10 @@ def test_no_method_exceeds_its_bound_at_any_size_or_seed(dtype):
     known = [part for _, _, part in found if part is not None]
     print(f"{dtype}: {len(known)} of {len(found)} bounded, largest {max(known):.3f}, median {np.median(known):.4f}")
     assert len(known) >= 4000
-    assert len(known) > 0.99 * len(found)
     assert max(known) <= 1
+    # forward mode's last sum runs over two dimensions, which bfloat16 may store on the way: 256 terms and more, Ku ≥ 1
+    without = {method for method, _, part in found if part is None}
+    assert without <= (set(FORWARD_MODE) if dtype == "bfloat16" else set())
 
 
 def test_every_method_but_finite_differences_has_a_bound():
