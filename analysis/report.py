@@ -33,8 +33,9 @@ WORDS = {
     "case": "problem × wrt × dimensions × dtype × device × threads × numerics × cache, with the same input bits for "
     "every method",
     "cell": "case × method",
-    "ratio": "a method's time over autograd's, paired within segments of the same process; below 1 is faster",
-    "interval": "95 %, Student's t over processes, for each cell by itself; one process alone: over its segments",
+    "ratio": "a method's time over autograd's, paired within rounds of the same process; below 1 is faster",
+    "interval": "95 %, Student's t over processes, its variance moderated by the whole run's (Smyth 2004), for each "
+    "cell by itself; one process alone: over its segments",
     "speed-up": "autograd's time over the method's: the ratio upside down",
     "segment": "a stretch of a measurement between two rebuilds of the timed callables",
     "disturbed": "something else on the machine showed during the segment; it is marked, kept and counted",

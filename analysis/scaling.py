@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.frames import SERIES, timed
 from analysis.intervals import Floats, half_width, log_standard_error
 from bench.schema import BASELINE
-from bench.statistics import BAND, verdict_of
+from bench.statistics import BAND, decided, verdict_of
 
 TAIL = 4
 """A tail exponent is fitted over the sizes of at least the largest over this."""
@@ -83,6 +83,22 @@ def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
     return pd.Series(list(map(verdict_of, cells["ratio_low"], cells["ratio_high"])), cells.index, str)
 
 
+def table_verdicts(cells: pd.DataFrame) -> pd.Series[str]:
+    """Each cell's verdict against autograd, over the whole table at 5 % together; null for autograd and without time.
+
+    Tables are apart by run: one that is read beside another says what it says alone.
+    """
+    compared = timed(cells)
+    compared = compared[(compared["method"] != BASELINE) & compared["ratio_low"].notna()]
+    found = pd.Series(None, cells.index, object)
+    for _, of_run in compared.groupby("run_id", sort=False):
+        degrees = of_run["ratio_degrees"].to_numpy(float)
+        errors = log_standard_error(of_run["ratio_low"], of_run["ratio_high"], degrees)
+        several = of_run["processes"].to_numpy() > 1  # one process alone is no sample of processes
+        found.loc[of_run.index] = decided(of_run["ratio"], np.where(several, errors, np.nan), degrees)
+    return found
+
+
 def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     """Where each method crosses autograd: `size` with `size_low`, `size_high`, and `relation` in words.
 
@@ -95,8 +111,8 @@ def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     for key, curve in _curves(cells[(cells["method"] != BASELINE) & cells["ratio"].notna()]):
         ends = {"size_from": curve["size"].iloc[0], "size_to": curve["size"].iloc[-1]}
         verdict = verdicts(curve)
-        decided = np.flatnonzero(verdict.isin(["faster", "slower"]))
-        crossings = [(start, stop) for start, stop in pairwise(decided) if verdict.iloc[start] != verdict.iloc[stop]]
+        places = np.flatnonzero(verdict.isin(["faster", "slower"]))
+        crossings = [(start, stop) for start, stop in pairwise(places) if verdict.iloc[start] != verdict.iloc[stop]]
         for start, stop in crossings:
             between = curve.iloc[start : stop + 1]
             relation = f"{verdict.iloc[start]} below, {verdict.iloc[stop]} above"

@@ -161,14 +161,15 @@ def preparing(cells: pd.DataFrame) -> Table:
 
 def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
     """Every cell: time, ratio and error in one row, or why there is none."""
-    frame = with_error(cells, errors).assign(wall_over_device=wall_over_device)
+    frame = with_error(cells, errors).assign(wall_over_device=wall_over_device, verdict=scaling.table_verdicts)
     has_device = frame["wall_over_device"].notna().any()
     shown = frame.head(MOST_ROWS)
     times = zip(shown["time_s"], shown["time_low_s"], shown["time_high_s"], strict=True)
     return _table(
         "cells",
         "Cells",
-        "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals. "
+        "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals, for each cell "
+        "by itself. Faster or slower, beyond ±1 %, and same, within it: over the whole table at 5 % together (Holm). "
         "Relative error: median over seeds, uniform data. Flops are counted; in and out: the inputs and the gradient; "
         "peak memory: over what was there before the call; of the limit: the share of the time that the machine's "
         "highest rates would take." + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
@@ -178,6 +179,7 @@ def all_cells(cells: pd.DataFrame, errors: pd.DataFrame) -> Table:
             "status": list(shown["status"]),
             "time": [text.seconds(*row) for row in times],
             "÷ autograd": _intervals(shown, "ratio"),
+            "is": list(shown["verdict"].fillna("–")),
         }
         | ({"wall ÷ device": [text.number(value) for value in shown["wall_over_device"]]} if has_device else {})
         | {
