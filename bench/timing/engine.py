@@ -45,7 +45,7 @@ DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
 LONGEST_SPIN_S = 20e-3
 """A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
-FLOOR_CALLS, WARM_FLOOR = 64, 16
+FLOOR_CALLS, WARM_FLOOR = 256, 32
 """Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast arms' blocks."""
 ALONE = Plan(1, 0)
 
@@ -102,17 +102,18 @@ class Engine:
     def run(self, deadline: float, stop_on_width: bool = False) -> None:
         """Segments until `deadline` (of perf_counter), two at least; or until every width is on target, if so asked."""
         slow = self._calibrate()
-        remaining = max(0.0, deadline - perf_counter())
-        visits = self._slow_visits(slow, SLOW_SHARE * remaining)
-        slow_s = sum(self._call_s(self.arms[name]) for name in visits)
+        visits = self._slow_visits(slow, SLOW_SHARE * (deadline - perf_counter()))
         wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
-        segment_s = max(0.0, remaining - slow_s) / wanted
-        if stop_on_width:
-            segment_s = min(segment_s, STOP_SEGMENT_S)
-        while len(self.segments) < 2 or perf_counter() + segment_s / 2 < deadline:
+        while self._alive(self.arms):
             left = max(1, wanted - len(self.segments))
+            slow_s = sum(self._call_s(self.arms[name]) for name in visits)
+            segment_s = max(0.0, deadline - perf_counter() - slow_s) / left
+            if stop_on_width:
+                segment_s = min(segment_s, STOP_SEGMENT_S)
             self._segment(segment_s, [visits.pop() for _ in range(-(-len(visits) // left))])
-            if not self._alive(self.arms) or (stop_on_width and len(self.segments) >= wanted and self._is_on_target()):
+            done = len(self.segments)
+            over = perf_counter() + segment_s / 2 > deadline or (done >= wanted and not stop_on_width)
+            if (done >= 2 and over) or (stop_on_width and done >= wanted and self._is_on_target()):
                 return
 
     def _alive(self, names: Mapping[str, Any]) -> list[str]:

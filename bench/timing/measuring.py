@@ -148,9 +148,8 @@ def _share(
     return {"samples": engine.samples.columns, "segments": engine.segments, "failures": failures}
 
 
-def answer(request: Mapping[str, Any], visiting: Callable[[str], None]) -> dict[str, Any]:
-    """A worker's share of a measurement that `measure` asked for."""
-    deadline = perf_counter() + request["budget_s"]
+def answer(request: Mapping[str, Any], deadline: float, visiting: Callable[[str], None]) -> dict[str, Any]:
+    """A worker's share of a measurement that `measure` asked for, until `deadline` (of perf_counter)."""
     makes = {name: imported(spec) for name, spec in request["arms"].items()}
     return _share(makes, deadline, request["baseline"], request["seed"], request["stop_on_width"], visiting)
 

@@ -186,10 +186,11 @@ class Worker:
 
     def measure(self, request: dict[str, Any]) -> None:
         """This process's share of a measurement of callables that are no gradients."""
+        deadline = perf_counter() + request["budget_s"]
         names = list(request["arms"])
         torch.set_num_threads(1)
         settle()
-        self.channel.send(measuring.answer(request, lambda name: self.watch.enter(names.index(name))))
+        self.channel.send(measuring.answer(request, deadline, lambda name: self.watch.enter(names.index(name))))
 
     def gradients(self, request: dict[str, Any]) -> None:
         """Untimed gradients of one draw by the methods asked for, and the reference."""
