@@ -87,15 +87,15 @@ def segment_logs(samples: pd.DataFrame, clock: str = "wall") -> pd.DataFrame:
 def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataFrame:
     """Per cell, process and segment: `log` of the time over the baseline's (`baselines`: cell → cell), paired by round.
 
-    In each round, the log of the block's time less the mean log of the baseline's blocks in that round; over the rounds
-    of a segment, their median. Exchangeable arms then have a symmetric error, however skewed and unequal their blocks.
+    In each round, the log of the block's time less the median log of the baseline's blocks in that round; over the
+    rounds of a segment, their median. Exchangeable arms then have a symmetric error, however skewed their blocks.
     """
     wall = samples[samples["clock"] == "wall"]
     wall = wall.assign(log=np.log(net_s(wall)), cell_id=wall["cell_id"].astype(str))
     wall["baseline"] = wall["cell_id"].map(baselines)
     keys = ["baseline", "process", "segment", "round"]
     of_baselines = wall[wall["cell_id"].isin(set(baselines.values()))].assign(baseline=wall["cell_id"])
-    beside = of_baselines.groupby(keys, sort=False)["log"].mean().rename("beside").reset_index()
+    beside = of_baselines.groupby(keys, sort=False)["log"].median().rename("beside").reset_index()
     pairs = wall.dropna(subset=["baseline"]).merge(beside, on=keys)
     pairs["log"] -= pairs["beside"]
     return pairs.groupby(SEGMENT, sort=False)["log"].median().reset_index()

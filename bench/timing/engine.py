@@ -2,9 +2,9 @@
 
 Arms (ways to do one thing) are visited round by round, in random order, in short blocks; each block follows untimed
 calls that warm the caches the arm before it left cold; arms of like speed share one plan of calls, since unequal plans
-bias a ratio; callables are rebuilt, on a shifted heap, at each segment; the baseline is in every round, and a ratio is
-paired within rounds. Before each segment the arms furthest from their targets are given more of the rounds to come. An
-arm far slower than the baseline gets a few calls only, each between two blocks of the baseline.
+bias a ratio; callables are rebuilt, on a shifted heap, at each segment; the baseline is in every round, several times
+where that is cheap, and a ratio is paired within rounds. Before each segment the arms furthest from their targets are
+given more of the rounds to come. An arm far slower than the baseline gets a few calls only, each beside the baseline.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from bench.timing import disturbances
 from bench.timing.clocks import Call, Clock, DeviceClock, WallClock
 from bench.timing.ledger import Ledger
-from bench.timing.plans import FAR, Plan, plan_for, shared_plans, shares
+from bench.timing.plans import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
 from bench.timing.samples import Samples
 
 BLOCK_S = 200e-6
@@ -40,7 +40,7 @@ SLOW_SHARE = 0.3
 MOST_SLOW_VISITS = 4
 """…and at most so many calls to each, beside the one that found it slow."""
 ONCE_S = 50e-3
-"""A first call that takes longer is believed; after a shorter one, which may have loaded kernels, comes a second."""
+"""A first call that takes longer is believed, and one beside a baseline that is slow itself: loading weighs little."""
 DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
 LONGEST_SPIN_S = 20e-3
@@ -133,7 +133,7 @@ class Engine:
     def _calibrate(self) -> list[str]:
         """Estimate every arm's time and plan the blocks; the arms that are too slow to interleave.
 
-        The call that finds an arm slow stands between two blocks of the baseline, and counts.
+        The call that finds an arm slow counts: a block of the baseline follows it.
         """
         slow = []
         self._estimate(self.baseline)
@@ -141,37 +141,31 @@ class Engine:
         for arm in self.arms.values():
             if arm is self.baseline:
                 continue
-            self._rebuild(arm)
-            before = self._timed(self.baseline, self._plans[self.baseline.name], self.wall)
-            seconds = self._timed(arm, ALONE, self.wall)
-            if seconds is not None and (seconds < ONCE_S or self.device is not None):
-                again = self._timed(arm, ALONE, self.wall)
-                seconds = again and min(again, seconds)
-            if seconds is None:
-                continue
-            arm.estimate_s = seconds
-            if before is not None and seconds > max(SLOW_S, FAR * self.baseline.estimate_s):
+            self._estimate(arm)
+            if arm.failure is None and self.baseline.failure is None and self._is_slow(arm.estimate_s):
                 slow.append(arm.name)
-                self._record(self.baseline, self._plans[self.baseline.name].calls, before, 0)
-                self._record(arm, 1, seconds, 1)
-                self._visit(self.baseline, self._plans[self.baseline.name], 2)
+                self._record(arm, 1, arm.estimate_s, 0)
+                self._visit(self.baseline, self._plans[self.baseline.name], 1)
                 self._end_round()
-            else:
-                self._estimate(arm)
         fast = {name: self._call_s(self.arms[name]) for name in self._alive(self.arms) if name not in slow}
         self._plans = shared_plans(fast, self.block_s)
         return slow
 
+    def _is_slow(self, seconds: float) -> bool:
+        return seconds > max(SLOW_S, FAR * self.baseline.estimate_s)
+
     def _estimate(self, arm: Arm) -> None:
-        """A few calls more where they are cheap."""
-        if arm.call is nothing:
-            self._rebuild(arm)
-        for calls in (1, 1, 2, 3, 3):
+        """The fastest of a few calls, fewer where they are slow; a first one may load kernels, and is seldom enough."""
+        self._rebuild(arm)
+        for number, calls in enumerate((1, 1, 2, 3, 3)):
             seconds = self._timed(arm, Plan(calls, 0), self.wall)
             if seconds is None:
                 return
             arm.estimate_s = min(seconds, arm.estimate_s or seconds)
-            if self._call_s(arm) > SLOW_S and calls > 1:
+            beside_slow = self.baseline.estimate_s > SLOW_S and not self._is_slow(seconds)
+            if number == 0 and (self.device is not None or not (beside_slow or seconds > ONCE_S)):
+                continue
+            if self._call_s(arm) > SLOW_S:
                 return
 
     def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
@@ -196,9 +190,10 @@ class Engine:
             turn = 0
             while turn == 0 or perf_counter() + round_s / 2 < until:
                 floors.append(self._floor_s())
-                self._visit_round(
-                    [n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)]
-                )
+                due_now = [
+                    n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)
+                ]
+                self._visit_round(due_now)
                 turn += 1
             for name in due:
                 self._bracket(self.arms[name])
@@ -220,22 +215,35 @@ class Engine:
         return self.wall.block(nothing, max([FLOOR_CALLS, *(plan.calls for plan in self._plans.values())]))[0]
 
     def _present(self, seconds: float) -> tuple[dict[str, float], float]:
-        """The share of the segment's rounds that each arm is in, and what such a round costs on average, in seconds."""
-        costs = {name: self._plans[name].cost_s(self._call_s(self.arms[name])) for name in self._alive(self._plans)}
-        base_s = costs.pop(self.baseline.name, None)
+        """The share of the segment's rounds that each other arm is in, and what a round costs on average (seconds)."""
+        costs = {name: self._cost_s(name) for name in self._alive(self._plans) if name != self.baseline.name}
+        base_s = self._cost_s(self.baseline.name)
+        base_s *= baseline_visits(sum(costs.values()), base_s)
         needs = {name: self._ledger.need(name, self._ratio(name)) for name in costs}
         done = {name: self._ledger.blocks(name) for name in costs}
         neediest = max(needs, key=lambda name: needs[name] / (1 + done[name]), default=None)
-        # The baseline is in every round, and so is the neediest arm, which pays for it.
-        charged = {name: cost + (base_s or 0.0) * (name == neediest) for name, cost in costs.items()}
+        # The neediest arm is in every round, and pays for what every round has.
+        charged = {name: cost + base_s * (name == neediest) for name, cost in costs.items()}
         present = shares(charged, needs, done, seconds)
-        round_s = sum(present[name] * costs[name] for name in present)
-        return (present, round_s) if base_s is None else (present | {self.baseline.name: 1.0}, round_s + base_s)
+        return present, base_s + sum(present[name] * costs[name] for name in present)
+
+    def _cost_s(self, name: str) -> float:
+        """What a visit costs; nothing where there is none."""
+        alive = name in self._plans and self.arms[name].failure is None
+        return self._plans[name].cost_s(self._call_s(self.arms[name])) if alive else 0.0
 
     def _visit_round(self, names: list[str]) -> None:
+        """The arms in random order, the baseline among them as often as they are worth, at even distances."""
         self.rng.shuffle(names)
+        order = list(names)
+        if self.baseline.failure is None:
+            often = baseline_visits(sum(map(self._cost_s, names)), self._cost_s(self.baseline.name))
+            stretch = len(names) / often
+            shift = self.rng.uniform(0, stretch)
+            for k in reversed(range(often)):
+                order.insert(round(shift + k * stretch), self.baseline.name)
         reads_device = self._round % DEVICE_EVERY == 0
-        for position, name in enumerate(names):
+        for position, name in enumerate(order):
             self._visit(self.arms[name], self._plans[name], position, reads_device)
         self._end_round()
 

@@ -11,6 +11,11 @@ from bench.timing.plans import target_of
 
 FIRST_SPREAD = 0.05
 """Spread of the log of a paired block's time, before any is known."""
+BORROWED = 100
+"""Blocks that the spread of all arms together counts for in each arm's own: of ten blocks a spread is known to ±50 %,
+and what is given to the unluckiest arm is taken from all others."""
+MOST_NEED = 4.0
+"""An arm may want so many times the blocks of the others: one that is noisy whatever is spent must not starve them."""
 LEAST_TIME_S = 1e-10
 
 
@@ -23,37 +28,41 @@ class Ledger:
         self._segment: dict[str, list[float]] = {}
         self._logs: dict[str, list[float]] = {}
         self._centres: dict[str, list[float]] = {}
+        self._spreads: dict[str, float] = {}
+        self._common = FIRST_SPREAD
 
     def add(self, name: str, seconds: float) -> None:
         """One block of the round."""
         self._round.setdefault(name, []).append(math.log(max(seconds, LEAST_TIME_S)))
 
     def end_round(self) -> None:
-        """Pair the round's blocks with the mean of the baseline's."""
+        """Pair the round's blocks with the median of the baseline's."""
         beside = self._round.pop(self.baseline, None)
         if beside:
             for name, logs in self._round.items():
-                pairs = [log - sum(beside) / len(beside) for log in logs]
+                pairs = [log - median(beside) for log in logs]
                 self._logs.setdefault(name, []).extend(pairs)
                 self._segment.setdefault(name, []).extend(pairs)
         self._round = {}
 
     def end_segment(self) -> None:
-        """Keep the segment's medians."""
+        """Keep the segment's medians, and every arm's spread so far."""
         for name, logs in self._segment.items():
             self._centres.setdefault(name, []).append(median(logs))
         self._segment = {}
+        self._spreads = {name: _spread(logs) for name, logs in self._logs.items() if len(logs) >= 4}
+        self._common = median(self._spreads.values()) if self._spreads else FIRST_SPREAD
 
     def blocks(self, name: str) -> int:
         """How many of an arm's blocks are paired."""
         return len(self._logs.get(name, []))
 
     def need(self, name: str, ratio: float) -> float:
-        """(spread / target)²: the spread is the standard deviation of a paired block's log, by its median deviation."""
-        logs = np.asarray(self._logs.get(name, []))
-        known = len(logs) >= 4
-        spread = 1.4826 * float(np.median(np.abs(logs - np.median(logs)))) if known else FIRST_SPREAD
-        return (max(1e-4, spread) / target_of(ratio)) ** 2
+        """(spread / target)², the spread partly that of all arms; at most MOST_NEED times what theirs would be."""
+        own = self._spreads.get(name, self._common)
+        count = self.blocks(name)
+        variance = (BORROWED * self._common**2 + count * own**2) / (BORROWED + count)
+        return min(variance, MOST_NEED * self._common**2) / target_of(ratio) ** 2
 
     def is_on_target(self, name: str, ratio: float) -> bool:
         """Whether the half-width over this process's segments is below the target."""
@@ -61,3 +70,8 @@ class Ledger:
         if len(centres) < 2:
             return False
         return 2 * float(np.std(centres, ddof=1)) / math.sqrt(len(centres)) <= target_of(ratio)
+
+
+def _spread(logs: list[float]) -> float:
+    """Standard deviation of paired blocks' logs, by their median absolute deviation."""
+    return max(1e-4, 1.4826 * float(np.median(np.abs(np.asarray(logs) - np.median(logs)))))

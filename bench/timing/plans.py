@@ -13,6 +13,8 @@ ALIKE = 1.5
 """Arms whose times lie within this factor share one plan: unequal plans bias a ratio."""
 TARGET = 0.02
 """Half-width of the interval that a ratio within 1/8 to 8 is measured to."""
+SINGLE_S = 2.5e-3
+"""A longer call is a block of its own, after one that warms it: more rounds say more than longer blocks."""
 FAR = 8.0
 """Beyond this factor from the baseline an arm's target is |log ratio| / 20: nobody asks whether 40 is 41."""
 
@@ -30,9 +32,9 @@ class Plan:
 
 
 def plan_for(estimate_s: float, block_s: float) -> Plan:
-    """A block of about `block_s`, a power of two of calls, four at least (one where a call exceeds 5 ms)."""
-    warm = 4 if estimate_s < 150e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 4e-3 else 0
-    if estimate_s > 5e-3:
+    """A block of about `block_s`, a power of two of calls, four at least (one where a call exceeds SINGLE_S)."""
+    warm = 4 if estimate_s < 150e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
+    if estimate_s > SINGLE_S:
         return Plan(1, warm)
     calls = 4
     while calls * estimate_s < block_s and calls < 4096:
@@ -55,6 +57,13 @@ def target_of(ratio: float) -> float:
     """The half-width, in logs, that a ratio is measured to."""
     log = abs(math.log(ratio))
     return TARGET if log <= math.log(FAR) else log / 20
+
+
+def baseline_visits(others_s: float, baseline_s: float) -> int:
+    """How often a round visits the baseline, whose noise is in every ratio: m that makes (1 + 1/m)(others + m·baseline)
+    least, a block's variance being what any other's is; 4 at most.
+    """
+    return min(4, max(1, round(math.sqrt(others_s / baseline_s)))) if baseline_s > 0 else 1
 
 
 def shares(
