@@ -79,7 +79,7 @@ def trial_of(
 
 def _between(samples: pd.DataFrame) -> float:
     logs = paired_logs(samples, {"second": "first"})
-    return float(logs.groupby("process")["log"].mean().std())
+    return float(logs.groupby("process")["log"].median().std())
 
 
 @contextlib.contextmanager

@@ -2,18 +2,17 @@
 
 The process is the unit of inference, since processes differ by more than repetitions within one (Kalibera & Jones,
 "Rigorous benchmarking in reasonable time", 2013). A ratio is paired by round: two blocks a few milliseconds apart share
-the machine's state, blocks of one segment do not. Over the rounds of a segment the median of those logs, over segments
-their mean, over processes Student's t, its variance moderated by the whole table's where there is a table.
+the machine's state, blocks of one segment do not. Over the rounds of a process the median of those logs, over processes
+Student's t, its variance moderated by the whole table's where there is a table.
 """
 
 from bench.statistics.estimates import (
     BETWEEN_PROCESSES,
     CONFIDENCE,
     Ratio,
-    log_interval,
+    block_logs,
     paired_logs,
     paired_ratio,
-    segment_logs,
     t_quantile,
 )
 from bench.statistics.summary import summarise
@@ -24,11 +23,10 @@ __all__ = [
     "BETWEEN_PROCESSES",
     "CONFIDENCE",
     "Ratio",
+    "block_logs",
     "decided",
-    "log_interval",
     "paired_logs",
     "paired_ratio",
-    "segment_logs",
     "summarise",
     "t_quantile",
     "verdict_of",

@@ -60,15 +60,6 @@ def t_quantile(degrees: Any) -> Any:
     return stats.t.ppf((1 + CONFIDENCE) / 2, degrees)
 
 
-def log_interval(logs: Floats) -> tuple[float, float, float, float]:
-    """exp of mean, low and high of a 95 % t interval, and its degrees; NaN bounds where one value is all there is."""
-    mean, degrees = float(np.mean(logs)), len(logs) - 1
-    if degrees < 1:
-        return float(np.exp(mean)), float("nan"), float("nan"), 0.0
-    half = float(t_quantile(degrees) * np.std(logs, ddof=1) / np.sqrt(len(logs)))
-    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half)), float(degrees)
-
-
 def net_s(samples: pd.DataFrame) -> pd.Series[float]:
     """Seconds per call less the floor. The device clock has none: its events bracket the device's work alone."""
     if "floor_s" not in samples:
@@ -77,18 +68,17 @@ def net_s(samples: pd.DataFrame) -> pd.Series[float]:
     return (samples["time_s"] - floor).clip(lower=LEAST_TIME_S)
 
 
-def segment_logs(samples: pd.DataFrame, clock: str = "wall") -> pd.DataFrame:
-    """Per cell, process and segment: `log` of the median sample, in log seconds."""
+def block_logs(samples: pd.DataFrame, clock: str = "wall") -> pd.DataFrame:
+    """Per block: its cell, process and segment, and `log`, its time in log seconds."""
     of_clock = samples[samples["clock"] == clock]
-    logs = of_clock[SEGMENT].assign(log=np.log(net_s(of_clock)))
-    return logs.groupby(SEGMENT, observed=True, sort=False)["log"].median().reset_index()
+    return of_clock[SEGMENT].assign(log=np.log(net_s(of_clock)))
 
 
 def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataFrame:
-    """Per cell, process and segment: `log` of the time over the baseline's (`baselines`: cell → cell), paired by round.
+    """Per block: its cell, process and segment, and `log` of its time over the baseline's (`baselines`: cell → cell).
 
-    In each round, the log of the block's time less the median log of the baseline's blocks in that round; over the
-    rounds of a segment, their median. Exchangeable arms then have a symmetric error, however skewed their blocks.
+    Paired by round: the log of the block's time less the median log of the baseline's blocks in that round. Of
+    exchangeable arms that is a symmetric error, however skewed their blocks.
     """
     wall = samples[samples["clock"] == "wall"]
     wall = wall.assign(log=np.log(net_s(wall)), cell_id=wall["cell_id"].astype(str))
@@ -97,26 +87,31 @@ def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataF
     of_baselines = wall[wall["cell_id"].isin(set(baselines.values()))].assign(baseline=wall["cell_id"])
     beside = of_baselines.groupby(keys, sort=False)["log"].median().rename("beside").reset_index()
     pairs = wall.dropna(subset=["baseline"]).merge(beside, on=keys)
-    pairs["log"] -= pairs["beside"]
-    return pairs.groupby(SEGMENT, sort=False)["log"].median().reset_index()
+    return pairs[SEGMENT].assign(log=pairs["log"] - pairs["beside"])
 
 
-def over_processes(logs: pd.DataFrame) -> pd.DataFrame:
-    """Per cell, from a frame of cell_id, process, segment, log: `mean`, `variance` of one value, `count`, `processes`.
+def over_processes(blocks: pd.DataFrame) -> pd.DataFrame:
+    """Per cell, from `block_logs` or `paired_logs`: `mean`, `variance` of one value, `count`, `processes`, `within`.
 
-    The values are processes' means over their segments; of one process alone, its segments. `within` is the mean
-    squared standard error of those means, by their segments: NaN where no process has two.
+    The values are the processes' medians over their blocks; of one process alone, its segments'. `within` is the mean
+    squared standard error of those medians by their blocks' spread (1.2533 · 1.4826 · median absolute deviation / √n);
+    NaN where no process has four blocks.
     """
-    of_process = logs.groupby(["cell_id", "process"], sort=False)["log"].agg(["mean", "var", "count"]).reset_index()
-    of_process["within"] = of_process["var"] / of_process["count"]
-    of_cell = of_process.groupby("cell_id", sort=False)
-    found = pd.DataFrame({"mean": of_cell["mean"].mean(), "variance": of_cell["mean"].var()})
-    found["count"] = of_cell["mean"].count()
+    keys = ["cell_id", "process"]
+    by_process = blocks.groupby(keys, sort=False, observed=True)["log"]
+    deviation = (blocks["log"] - by_process.transform("median")).abs()
+    spread = 1.2533 * 1.4826 * deviation.groupby([blocks[key] for key in keys], sort=False, observed=True).median()
+    of_process = by_process.agg(["median", "count"])
+    of_process["within"] = (spread**2 / of_process["count"]).where(of_process["count"] >= 4)
+    of_cell = of_process.reset_index().groupby("cell_id", sort=False, observed=True)
+    found = pd.DataFrame({"mean": of_cell["median"].mean(), "variance": of_cell["median"].var()})
+    found["count"] = found["processes"] = of_cell["median"].count()
     found["within"] = of_cell["within"].mean()
-    found["processes"] = found["count"]
-    alone = found["processes"] == 1
-    only = of_process[of_process["cell_id"].isin(found.index[alone])].set_index("cell_id")
-    found.loc[alone, "variance"], found.loc[alone, "count"] = only["var"], only["count"]
+    alone = set(found.index[found["processes"] == 1])
+    segments = blocks[blocks["cell_id"].isin(alone)].groupby(SEGMENT, sort=False, observed=True)["log"].median()
+    of_alone = segments.groupby("cell_id", observed=True)
+    found.loc[of_alone.size().index, "variance"] = of_alone.var()
+    found.loc[of_alone.size().index, "count"] = of_alone.size()
     return found
 
 
@@ -125,12 +120,12 @@ def paired_ratio(samples: pd.DataFrame, arm: str, baseline: str) -> Ratio:
 
     Raises KeyError where no round of one process holds both.
     """
-    both = samples[samples["cell_id"].isin([arm, baseline])]
-    logs = paired_logs(both, {arm: baseline})
+    logs = paired_logs(samples[samples["cell_id"].isin([arm, baseline])], {arm: baseline})
     if logs.empty:
         why = "; ".join(samples.attrs.get("failures", {}).values()) or "measure them in one case"
         raise KeyError(f"{arm} and {baseline} share no round of one process: {why}")
-    processes = logs["process"].nunique()
-    values = logs.groupby("process")["log"].mean() if processes > 1 else logs["log"]
-    mean, low, high, degrees = log_interval(values.to_numpy())
-    return Ratio(mean, low, high, processes, degrees)
+    found = over_processes(logs).iloc[0]
+    degrees = float(found["count"] - 1)
+    half = float(t_quantile(degrees) * np.sqrt(found["variance"] / found["count"])) if degrees else float("nan")
+    ratio, low, high = (float(np.exp(found["mean"] + end)) for end in (0.0, -half, half))
+    return Ratio(ratio, low, high, int(found["processes"]), degrees)

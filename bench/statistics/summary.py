@@ -6,22 +6,23 @@ import numpy as np
 import pandas as pd
 
 from bench.schema import BASELINE
-from bench.statistics.estimates import over_processes, paired_logs, segment_logs, t_quantile
+from bench.statistics.estimates import block_logs, over_processes, paired_logs, t_quantile
 from bench.statistics.moderation import moderated
 
 
 def intervals(logs: pd.DataFrame) -> pd.DataFrame:
-    """Per cell, from `segment_logs` or `paired_logs` of a whole table: value, low, high, processes, degrees.
+    """Per cell, from `block_logs` or `paired_logs` of a whole table: value, low, high, processes, degrees.
 
     Variances are moderated over the table's cells, each kind apart (by its number of processes), along the variance
-    that its own segments predict: a far slower arm, called a few times, is no model for one called thousands of times.
+    that its own blocks predict: a far slower arm, called a few times, is no model for one called thousands of times.
     """
     found = over_processes(logs).assign(degrees=np.nan)
     for processes, kind in found.groupby("processes"):
         if processes == 1:
             found.loc[kind.index, "degrees"] = kind["count"] - 1.0
             continue
-        within = kind["within"].fillna(kind["variance"].median()).clip(lower=1e-12)
+        unknown = kind["within"].isna()
+        within = kind["within"].where(~unknown, kind.loc[unknown, "variance"].median()).clip(lower=1e-12)
         degrees = kind["count"].to_numpy(float) - 1
         both = moderated(kind["variance"].to_numpy(float), degrees, within.to_numpy(float))
         found.loc[kind.index, "variance"], found.loc[kind.index, "degrees"] = both
@@ -41,7 +42,7 @@ def summarise(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame
     baseline_of_case = cells[cells["method"] == BASELINE].set_index("case_id")["cell_id"]
     baselines = dict(zip(cells["cell_id"], cells["case_id"].map(baseline_of_case), strict=True))
     known = {cell: base for cell, base in baselines.items() if isinstance(base, str) and base != cell}
-    wall = intervals(segment_logs(with_floors))
+    wall = intervals(block_logs(with_floors))
     ratio = intervals(paired_logs(with_floors, known))
     for column, table, part in (
         *((f"time{end}_s", wall, part) for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))),
@@ -52,7 +53,7 @@ def summarise(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame
         cells[column] = cells["cell_id"].map(table[part])
     is_baseline = (cells["method"] == BASELINE) & cells["time_s"].notna()
     cells.loc[is_baseline, ["ratio", "ratio_low", "ratio_high"]] = 1.0  # over itself, exactly
-    device = segment_logs(with_floors, "device")
+    device = block_logs(with_floors, "device")
     cells["device_time_s"] = cells["cell_id"].map(np.exp(over_processes(device)["mean"]) if len(device) else {})
     counts = samples[samples["clock"] == "wall"].groupby("cell_id", observed=True)["time_s"].count()
     cells["samples"] = cells["cell_id"].map(counts).fillna(0).astype("int64")

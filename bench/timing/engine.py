@@ -23,8 +23,8 @@ from bench.timing.ledger import Ledger
 from bench.timing.plans import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
 from bench.timing.samples import Samples
 
-BLOCK_S = 200e-6
-"""Length of a block on a CPU: the noise within a segment is no lower at 2 ms, so many short visits win."""
+BLOCK_S = 400e-6
+"""Length of a block on a CPU: in half a second of eleven arms, ratios varied less than with 200 or 800 µs."""
 DEVICE_BLOCK_S = 1e-3
 """On a device each block ends in a synchronisation, which must weigh little."""
 SEGMENTS = 5

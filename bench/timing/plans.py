@@ -33,7 +33,7 @@ class Plan:
 
 def plan_for(estimate_s: float, block_s: float) -> Plan:
     """A block of about `block_s`, a power of two of calls, four at least (one where a call exceeds SINGLE_S)."""
-    warm = 4 if estimate_s < 150e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
+    warm = 4 if estimate_s < 50e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
     if estimate_s > SINGLE_S:
         return Plan(1, warm)
     calls = 4

@@ -31,7 +31,7 @@ def test_arms_of_like_speed_share_one_plan(estimates):
 
 @pytest.mark.parametrize(
     ("estimate", "warm", "calls"),
-    [(2e-6, 4, 128), (50e-6, 4, 4), (500e-6, 2, 4), (2e-3, 1, 4), (20e-3, 0, 1)],
+    [(2e-6, 4, 256), (60e-6, 2, 8), (500e-6, 2, 4), (2e-3, 1, 4), (5e-3, 1, 1), (20e-3, 0, 1)],
 )
 def test_a_block_is_a_power_of_two_of_calls_after_untimed_ones(estimate, warm, calls):
     assert plans.plan_for(estimate, engine.BLOCK_S) == plans.Plan(calls, warm)
