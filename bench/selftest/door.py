@@ -55,7 +55,7 @@ def selftest(trials: int | None, with_peers: bool, out: Path) -> int:
     torch.set_num_threads(1)
     chosen = quick() if trials is None else proof(trials)
     if with_peers:
-        chosen |= against_peers(max(QUICK_TRIALS, (trials or 0) // 2))
+        chosen |= against_peers(max(QUICK_TRIALS, (trials or 0) // 3))
     found: list[Trial] = []
     for name, experiment in chosen.items():
         found += _told(name, experiment())
