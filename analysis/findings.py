@@ -11,7 +11,7 @@ import pandas as pd
 from analysis import explained, launches, scaling, text
 from analysis.frames import CONFIGURATION, error_summary
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
-from bench.statistics import verdict_of
+from bench.statistics import Ratio
 
 GULF = 5.0
 """A gradient costs at most five evaluations of its function (Griewank & Walther, Evaluating Derivatives, 2008).
@@ -95,14 +95,16 @@ def _fastest(forms: pd.DataFrame) -> str:
 def against(cell: Any) -> str:
     """A cell's ratio in words: `4.8 [4.6, 5.0] times as fast as autograd`."""
     ratio, low, high = (float(cell[name]) for name in ("ratio", "ratio_low", "ratio_high"))
-    verdict = verdict_of(low, high)
+    processes = int(cell["processes"])
+    verdict = Ratio(ratio, low, high, processes, float(cell["ratio_degrees"])).verdict
     if verdict == "same":
         return f"as fast as {BASELINE}, within 1 %"
     if ratio < 1:
         words = f"{text.interval(1 / ratio, 1 / high, 1 / low)} times as fast as {BASELINE}"
     else:
         words = f"at {text.interval(ratio, low, high)} times {BASELINE}'s time"
-    return words if verdict != "undecided" else f"{words} (undecided)"
+    notes = ["one process alone"] * (processes == 1) + ["undecided"] * (verdict == "undecided")
+    return f"{words} ({', '.join(notes)})" if notes else words
 
 
 def crossings(crossed: pd.DataFrame) -> list[str]:

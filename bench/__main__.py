@@ -94,14 +94,14 @@ def _notebook(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace) -> int:
     from collections import Counter
 
-    from bench import cases, machine, problems, study
+    from bench import grid, machine, problems, study
     from bench.derivations import load_request
     from bench.timing.processes import WorkerProcess
 
     asked = study.find(arguments.study)
     sources = problems.sources_for([Path(name) for name in arguments.problem])
-    limits = cases.Limits(machine.free_memory_bytes())
-    plan = cases.plan(asked, sources, limits, problems_replaced=bool(arguments.problem))
+    limits = grid.Limits(machine.free_memory_bytes())
+    plan = grid.plan(asked, sources, limits, problems_replaced=bool(arguments.problem))
     counts = Counter(cell.status for cell in plan.cells)
     print(f"study {asked.name}: {len(plan.cases)} cases, {len(plan.cells)} cells ({_counted(counts)})")
     worker = WorkerProcess(load_request(sources.values(), []))

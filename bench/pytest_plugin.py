@@ -215,13 +215,13 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _planned(config: pytest.Config) -> StudySession:
-    from bench import cases, machine, problems, study
+    from bench import grid, machine, problems, study
 
     try:
         asked = study.find(config.getoption("study") or "quick")
         files = [Path(name) for name in config.getoption("problem") or []]
         sources = problems.sources_for(files)
-        plan = cases.plan(asked, sources, cases.Limits(machine.free_memory_bytes()), problems_replaced=bool(files))
+        plan = grid.plan(asked, sources, grid.Limits(machine.free_memory_bytes()), problems_replaced=bool(files))
     except (study.StudyError, problems.ProblemError) as error:
         raise pytest.UsageError(str(error)) from None
     return StudySession(config, plan, sources)

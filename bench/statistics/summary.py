@@ -10,14 +10,16 @@ from bench.statistics.estimates import block_logs, over_processes, paired_logs, 
 from bench.statistics.moderation import moderated
 
 
-def intervals(logs: pd.DataFrame) -> pd.DataFrame:
+def intervals(logs: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFrame:
     """Per cell, from `block_logs` or `paired_logs` of a whole table: value, low, high, processes, degrees.
 
-    Variances are moderated over the table's cells, each kind apart (by its number of processes), along the variance
-    that its own blocks predict: a far slower arm, called a few times, is no model for one called thousands of times.
+    Variances are moderated over the table's cells, each of the `kinds` (cell → kind) and each number of processes
+    apart, along the variance that a cell's own blocks predict: a far slower arm, called a few times, is no model for
+    one called thousands of times.
     """
     found = over_processes(logs).assign(degrees=np.nan)
-    for processes, kind in found.groupby("processes"):
+    kind_of = kinds.reindex(found.index)
+    for (processes, _), kind in found.groupby(["processes", kind_of]):
         if processes == 1:
             found.loc[kind.index, "degrees"] = kind["count"] - 1.0
             continue
@@ -42,8 +44,9 @@ def summarise(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame
     baseline_of_case = cells[cells["method"] == BASELINE].set_index("case_id")["cell_id"]
     baselines = dict(zip(cells["cell_id"], cells["case_id"].map(baseline_of_case), strict=True))
     known = {cell: base for cell, base in baselines.items() if isinstance(base, str) and base != cell}
-    wall = intervals(block_logs(with_floors))
-    ratio = intervals(paired_logs(with_floors, known))
+    kinds = cells.set_index("cell_id")["family"]
+    wall = intervals(block_logs(with_floors), kinds)
+    ratio = intervals(paired_logs(with_floors, known), kinds)
     for column, table, part in (
         *((f"time{end}_s", wall, part) for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))),
         *((f"ratio{end}", ratio, part) for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))),

@@ -12,12 +12,13 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 from bench.timing import disturbances
+from bench.timing.arm import Arm, failed, nothing
 from bench.timing.clocks import Call, Clock, DeviceClock, WallClock
 from bench.timing.ledger import Ledger
 from bench.timing.plans import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
@@ -48,27 +49,6 @@ LONGEST_SPIN_S = 20e-3
 FLOOR_CALLS, WARM_FLOOR = 256, 32
 """Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast arms' blocks."""
 ALONE = Plan(1, 0)
-
-
-def nothing() -> None:
-    """The empty call, measured like an arm: the floor."""
-
-
-@dataclass
-class Arm:
-    """A way being measured. `result` is what the last timed block returned; a failed arm is visited no more."""
-
-    name: str
-    make: Callable[[], Call]
-    call: Call = nothing
-    estimate_s: float = 0.0
-    failure: tuple[str, str] | None = None
-    result: Any = None
-
-
-def failed(error: Exception) -> tuple[str, str]:
-    """Status and reason of an arm that raised."""
-    return "error", f"{type(error).__name__}: {error}"
 
 
 class Engine:
@@ -133,7 +113,7 @@ class Engine:
     def _calibrate(self) -> list[str]:
         """Estimate every arm's time and plan the blocks; the arms that are too slow to interleave.
 
-        The call that finds an arm slow counts: a block of the baseline follows it.
+        The last call that finds an arm slow counts: a block of the baseline follows it.
         """
         slow = []
         self._estimate(self.baseline)
@@ -141,10 +121,10 @@ class Engine:
         for arm in self.arms.values():
             if arm is self.baseline:
                 continue
-            self._estimate(arm)
+            last_s = self._estimate(arm)
             if arm.failure is None and self.baseline.failure is None and self._is_slow(arm.estimate_s):
                 slow.append(arm.name)
-                self._record(arm, 1, arm.estimate_s, 0)
+                self._record(arm, 1, last_s, 0)
                 self._visit(self.baseline, self._plans[self.baseline.name], 1)
                 self._end_round()
         fast = {name: self._call_s(self.arms[name]) for name in self._alive(self.arms) if name not in slow}
@@ -154,19 +134,25 @@ class Engine:
     def _is_slow(self, seconds: float) -> bool:
         return seconds > max(SLOW_S, FAR * self.baseline.estimate_s)
 
-    def _estimate(self, arm: Arm) -> None:
-        """The fastest of a few calls, fewer where they are slow; a first one may load kernels, and is seldom enough."""
+    def _estimate(self, arm: Arm) -> float:
+        """Estimate an arm's time by the fastest of a few calls, fewer where they are slow; the last one's, in seconds.
+
+        A first call may load kernels, and is seldom enough.
+        """
         self._rebuild(arm)
+        last_s = 0.0
         for number, calls in enumerate((1, 1, 2, 3, 3)):
             seconds = self._timed(arm, Plan(calls, 0), self.wall)
             if seconds is None:
-                return
+                break
+            last_s = seconds
             arm.estimate_s = min(seconds, arm.estimate_s or seconds)
             beside_slow = self.baseline.estimate_s > SLOW_S and not self._is_slow(seconds)
             if number == 0 and (self.device is not None or not (beside_slow or seconds > ONCE_S)):
                 continue
             if self._call_s(arm) > SLOW_S:
-                return
+                break
+        return last_s
 
     def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
         """Slow arms' names, as often as each is still to be called, in random order."""

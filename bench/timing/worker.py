@@ -6,14 +6,9 @@ wrong in a problem's code ends here, in a status and a reason, or in this proces
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import dataclasses
-import gc
 import os
 import random
-import resource
-import signal
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -22,13 +17,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import psutil
 import torch
 
 from bench import machine
 from bench.bounds import Bounds
 from bench.gradients import bits_of, digest_of, mismatch
-from bench.methods import METHODS, Make, Objective
+from bench.methods import Make
 from bench.problems import Problem, ProblemError, load, shipped
 from bench.reference import References
 from bench.schema import BASELINE, TIMED_DATA, TIMED_SEED
@@ -37,13 +31,12 @@ from bench.timing.ceilings import ceilings
 from bench.timing.channel import Channel, Watch
 from bench.timing.clocks import clocks_for
 from bench.timing.engine import Engine
+from bench.timing.own_process import burn_in, contain, settle
 from bench.timing.setting import CaseSetting
 from bench.timing.weighing import weigh
 from bench.verify import verify
 from bench.work import Counts
 
-MEMORY_SHARE = 0.8
-"""A worker may take this share of the memory that was free when it began; past it an allocation fails: `oom`."""
 UNSUPPORTED = ("not implemented for", "not supported for", "does not support", "could not run 'aten::",
                "stream is capturing", "error during capture")  # fmt: skip
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
@@ -265,39 +258,6 @@ class Worker:
             if why is None:
                 blobs.append(bits_of(gradient))
         return returned, blobs
-
-
-def burn_in(devices: list[str]) -> None:
-    """Run every method once on a small problem: first calls import and compile for seconds."""
-    torch.set_num_threads(1)
-    for device in devices:
-        point = torch.linspace(0.1, 1.0, 64, device=device).reshape(8, 8)
-        small = Objective(lambda x: ((x @ x) ** 2).sum(), (point,))
-        for method in (method for method in METHODS.values() if method.exists_on(device)):
-            with contextlib.suppress(Exception):
-                call = method.prepare(small)()
-                for _ in range(2):
-                    call()
-    settle()
-
-
-def settle() -> None:
-    """Collect garbage now and look at what is left no more: a collection while timing then takes microseconds."""
-    gc.collect()
-    gc.freeze()
-
-
-def contain() -> None:
-    """See that this process ends with its parent, and takes the fall where memory runs out."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("1000")
-        if not torch.cuda.is_available():  # a CUDA context reserves far more addresses than it uses
-            limit = psutil.Process().memory_info().vms + int(MEMORY_SHARE * psutil.virtual_memory().available)
-            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from bench.selftest import arms
 from bench.statistics import paired_ratio
 from bench.timing import ArmError, Workers, measure
 
-FEW, MANY = (functools.partial(arms.repeated, duration="50us", times=times) for times in (5, 15))
+FEW, MANY = (functools.partial(arms.repeated, duration="0.5ms", times=times) for times in (5, 15))
 
 
 BREAKING = """
@@ -60,7 +60,7 @@ def test_the_baseline_is_the_first_arm_unless_named(workers):
     assert all("many" in names for names in rounds)
 
 
-@pytest.mark.parametrize("broken", [lambda: None, functools.partial(arms.repeated, "50us", 5)])
+@pytest.mark.parametrize("broken", [lambda: None, functools.partial(arms.repeated, "0.5ms", 5)])
 def test_an_arm_that_another_process_cannot_import_is_told_in_one_line(broken):
     with pytest.raises(ArmError, match="expected a function at a module's top level"):
         measure({"few": FEW, "broken": broken}, 0.1, processes=2)

@@ -190,7 +190,7 @@ def test_a_table_says_same_where_it_is_known_and_names_the_one_that_differs():
 def test_cells_are_filled_from_raw_rows_and_the_baseline_is_one():
     cells = pd.DataFrame(
         {"case_id": "case", "cell_id": [f"case-{m}" for m in ("autograd", "textbook", "jacfwd")],
-         "method": ["autograd", "textbook", "jacfwd"]}
+         "method": ["autograd", "textbook", "jacfwd"], "family": ["reverse", "analytic", "forward"]}
     )  # fmt: skip
     samples = made(0.5, 3, 0.01, 0.01, 0, arm="case-textbook", base="case-autograd")
     segments = samples[["case_id", "process", "segment"]].drop_duplicates().assign(floor_s=0.0, disturbed=False)

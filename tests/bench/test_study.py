@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import cases, study
-from bench.cases import Limits
+from bench import grid, study
+from bench.grid import Limits
 from bench.prediction import Predictions
 from bench.problems import PROBLEMS, Problem, Source, shipped
 from bench.study import StudyError
@@ -52,7 +52,7 @@ def test_unknown_names_are_told_with_the_nearest():
         '[[grid]]\nsizes = [8]\nproblems = ["linear_autoencodr"]\nmethods = ["jacref"]\ndims = {q = 2.0}\n', "x"
     )
     with pytest.raises(StudyError) as caught:
-        cases.plan(asked, SOURCES, LAPTOP)
+        grid.plan(asked, SOURCES, LAPTOP)
     assert "x: grid[0].problems: found 'linear_autoencodr'; did you mean linear_autoencoder?" in str(caught.value)
     assert "x: grid[0].methods: found 'jacref'; did you mean jacrev?" in str(caught.value)
     assert "x: grid[0].dims: found 'q'; accepted: n, p, m" in str(caught.value)
@@ -60,13 +60,13 @@ def test_unknown_names_are_told_with_the_nearest():
 
 @pytest.mark.parametrize("name", study.STUDIES)
 def test_built_in_studies_are_valid_and_plan_unique_cells(name):
-    plan = cases.plan(study.find(name), SOURCES, LAPTOP)
+    plan = grid.plan(study.find(name), SOURCES, LAPTOP)
     assert len({cell.cell_id for cell in plan.cells}) == len(plan.cells) > 20
     assert {cell.case.problem.name for cell in plan.cells} <= set(PROBLEMS)
 
 
 def planned(text, limits=LAPTOP, sources=SOURCES, **options):
-    return cases.plan(study.parse(text, "x"), sources, limits, **options)
+    return grid.plan(study.parse(text, "x"), sources, limits, **options)
 
 
 def status_of(plan, *parts):
@@ -135,7 +135,7 @@ def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
         gradients={"y": {"by_hand": lambda x: x}, ("x", "y"): {"by_hand": lambda x, y: (y, x)}},
     )  # fmt: skip
     sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
-    plan = cases.plan(study.find("quick"), sources, LAPTOP, problems_replaced=True)
+    plan = grid.plan(study.find("quick"), sources, LAPTOP, problems_replaced=True)
     assert {(c.case.wrt, c.case.dtype) for c in plan.cells} >= {("y", "float16"), ("x+y", "float32")}
     assert ("x+y", "float16") not in {(c.case.wrt, c.case.dtype) for c in plan.cells}
 
@@ -147,7 +147,7 @@ def test_a_form_may_not_take_a_methods_name():
     )  # fmt: skip
     sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
     with pytest.raises(StudyError, match="the form 'jacrev' has a method's name; rename it"):
-        cases.plan(study.parse(GRID, "x"), sources, LAPTOP)
+        grid.plan(study.parse(GRID, "x"), sources, LAPTOP)
 
 
 def test_what_smaller_sizes_foretell_is_not_started():
