@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,8 +68,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         what = f"{error.filename or arguments.out}: {error.strerror or error}"
         print(f"error: {what}; give a folder that can be written with -o", file=sys.stderr)
         return 2
-    for path in written:
-        print(f"wrote {path}")
+    try:
+        for path in written:
+            print(f"wrote {path}")
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ def _own_cache(tmp_path_factory):
 
 def door(*arguments: str, timeout: float = 150) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}  # is the tests'
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, env=mine)
 
 
 @pytest.fixture(scope="session")
