@@ -11,14 +11,17 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bench import schema, statistics
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 JOURNAL, DESCRIPTION = "journal.jsonl", "run.json"
@@ -253,8 +256,12 @@ def read_description(folder: Path) -> dict[str, Any]:
     return dict(description)
 
 
-def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """One table of a run, its columns checked against the schema. Raises StoreError naming the file."""
+def read_arrow(folder: Path, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """One table of a run as an Arrow table: the `columns` asked for (all by default), texts dictionary-coded.
+
+    The file's columns are checked against the schema, and the checksum of every page that is read. Raises StoreError
+    naming the file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -262,23 +269,28 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         hint = f"run: python -m bench recover {folder}" if (folder / JOURNAL).is_file() else "restore the file"
         raise StoreError(f"{path}: missing; {hint}")
+    expected = schema.arrow_schema(schema.TABLES[name])
+    wanted = list(expected.names if columns is None else columns)
     try:
         file = pq.ParquetFile(path, page_checksum_verification=True)
         size = file.metadata.num_rows * file.metadata.num_columns
         if size > MOST_VALUES:
             raise StoreError(f"{path}: {size:,} values, at most {MOST_VALUES:,} are read; split the run")
-        expected = schema.columns(schema.TABLES[name])
-        absent = [column for column in expected if column not in file.schema_arrow.names]
-        lacking = sorted(set(absent) - set(schema.ADDED.get(name, ())))
+        absent = set(expected.names) - set(file.schema_arrow.names)
+        lacking = sorted(absent - set(schema.ADDED.get(name, ())))
         if lacking:
             raise StoreError(f"{path}: lacks the columns {', '.join(lacking)}; expected a table written by gradiometer")
-        table = file.read(columns=[column for column in expected if column not in absent])
-        for column in absent:
+        table = file.read(columns=[column for column in wanted if column not in absent])
+        for column in absent.intersection(wanted):
             table = table.append_column(column, pa.nulls(len(table)))
-        table = table.select(list(expected)).cast(schema.arrow_schema(schema.TABLES[name]))
+        return table.select(wanted).cast(pa.schema([expected.field(column) for column in wanted]))
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"{path}: not readable ({str(error).splitlines()[0][:120]}); restore the file") from None
-    frame: pd.DataFrame = table.to_pandas()
+
+
+def read_table(folder: Path, name: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """`read_arrow` as a frame, texts as categories. Raises StoreError naming the file."""
+    frame: pd.DataFrame = read_arrow(folder, name, columns).to_pandas()
     return frame

@@ -1,0 +1,39 @@
+"""Large tables to small ones: DuckDB reduces Arrow tables where they lie, pandas gets the result. No torch here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.store import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+MEMORY = "1GB"
+
+
+def reduce(sql: str, tables: Mapping[str, pa.Table], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
+    """The result of `sql` over `tables` by name; nothing else can be read, and nothing written or fetched.
+
+    Values come as `parameters` ($name), never in the text of `sql`. Raises StoreError where it takes more than MEMORY.
+    """
+    import duckdb
+
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "memory_limit": MEMORY,
+        "enable_external_access": False,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "lock_configuration": True,
+    }
+    with duckdb.connect(":memory:", config=settings) as connection:
+        for name, table in tables.items():
+            connection.register(name, table)
+        try:
+            return connection.execute(sql, dict(parameters or {})).fetch_df()
+        except duckdb.OutOfMemoryException:
+            raise StoreError(f"the runs' rows take more than {MEMORY} to reduce; name fewer runs at once") from None
