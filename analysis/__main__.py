@@ -33,34 +33,60 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "-o", dest="out", type=Path, default=RESULTS / "compare", metavar="DIR", help="default: %(default)s"
     )
+    compare.add_argument("--fail-on", choices=("slower", "less-precise"), help="exit 1 where RUN_B is that anywhere")
+    compare.add_argument(
+        "--threshold", type=_factor, metavar="X", help="from which factor on; default: 1.05 slower, 2 less precise"
+    )
     return top
 
 
-def _report(arguments: argparse.Namespace) -> list[Path]:
+def _factor(told: str) -> float:
+    factor = float(told)
+    if not 1 < factor < 1e6:
+        raise argparse.ArgumentTypeError(f"expected a factor above 1, such as 1.1, got {told}")
+    return factor
+
+
+def _report(arguments: argparse.Namespace) -> tuple[list[str], int]:
     from analysis import frames, report
     from analysis.pool import pooled
 
     folders = [frames.find(run, RESULTS) for run in arguments.runs] or [frames.newest(RESULTS)]
     loaded = frames.load(folders)
-    return report.write_report(pooled(loaded) if arguments.pool else loaded, arguments.out)
+    return _written(report.write_report(pooled(loaded) if arguments.pool else loaded, arguments.out)), 0
 
 
-def _compare(arguments: argparse.Namespace) -> list[Path]:
-    from analysis import compare, frames
+def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
+    from analysis import frames, text
+    from analysis.compare import comparison, gate, page, sentences
 
+    failing, threshold = gate.FAILURES.get(arguments.fail_on, (None, 1 + comparison.BAND))
+    threshold = arguments.threshold or threshold
+    band = threshold - 1 if arguments.fail_on != "less-precise" else comparison.BAND
     first, second = (frames.load([frames.find(run, RESULTS)]) for run in (arguments.run_a, arguments.run_b))
-    compared = compare.compare(first, second)
-    print("\n".join(compare.summary(compared)))
-    return compare.write_comparison(first, second, compared, arguments.out)
+    compared = comparison.compare(first, second, band)
+    said = [f"{heading}: {text.clean(it)}" for heading, of in sentences.said(compared).items() for it in of]
+    failures = failing(compared, threshold) if failing else []
+    if failures:
+        said.append(f"B is {arguments.fail_on.replace('-', ' ')}: {text.listed(failures)}.")
+    written = page.write_comparison(first, second, compared, arguments.out)
+    return [*said, *_written(written)], 1 if failures else 0
+
+
+def _written(paths: Sequence[Path]) -> list[str]:
+    return [f"wrote {path}" for path in paths]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; 0, or 2 with one line on stderr that says what was expected, what came and what to do."""
+    """Run one command; 0, 1 where `--fail-on` found something, or 2 with one line on stderr.
+
+    The line says what was expected, what came and what to do.
+    """
     arguments = parser().parse_args(argv)
     from bench.store import StoreError
 
     try:
-        written = {"report": _report, "compare": _compare}[arguments.command](arguments)
+        said, status = {"report": _report, "compare": _compare}[arguments.command](arguments)
     except StoreError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -69,11 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {what}; give a folder that can be written with -o", file=sys.stderr)
         return 2
     try:
-        for path in written:
-            print(f"wrote {path}")
+        print("\n".join(said))
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return status
 
 
 if __name__ == "__main__":

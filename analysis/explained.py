@@ -48,15 +48,22 @@ def costs(cells: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COSTS)
 
 
+def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with the `overhead_s` of their series and method, the fit's `misfit`, and `overhead_share`, the overhead
+    over the time, at most 1; null where no fit is possible.
+    """
+    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
+    return fitted.assign(overhead_share=(fitted["overhead_s"] / fitted["time_s"]).clip(upper=1))
+
+
 def explained(cells: pd.DataFrame) -> pd.DataFrame:
     """Every cell of a form or of reverse mode whose ratio is above BEYOND or below one over it, and the `cause`.
 
     The cause is what fills more than half of the slower call, method or autograd: dispatch (its fitted overhead), else
     what limits it at the machine's ceilings: work (flops) or memory (bytes). Null where the fit is not possible, as
-    without flops. `overhead_share` is the fitted overhead over the time, at most 1.
+    without flops.
     """
-    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
-    fitted["overhead_share"] = (fitted["overhead_s"] / fitted["time_s"]).clip(upper=1)
+    fitted = with_overhead(cells)
     base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
     beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)

@@ -9,22 +9,25 @@ Student's t, its variance moderated by the whole table's where there is a table.
 from bench.statistics.estimates import (
     BETWEEN_PROCESSES,
     CONFIDENCE,
+    LEAST_TIME_S,
     Ratio,
     block_logs,
     paired_logs,
     paired_ratio,
     t_quantile,
 )
-from bench.statistics.summary import summarise
+from bench.statistics.summary import intervals, summarise
 from bench.statistics.verdicts import BAND, decided, verdict_of
 
 __all__ = [
     "BAND",
     "BETWEEN_PROCESSES",
     "CONFIDENCE",
+    "LEAST_TIME_S",
     "Ratio",
     "block_logs",
     "decided",
+    "intervals",
     "paired_logs",
     "paired_ratio",
     "summarise",

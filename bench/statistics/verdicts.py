@@ -39,16 +39,27 @@ def holm(p_values: npt.ArrayLike) -> Floats:
     return adjusted
 
 
+def _discoveries(p_values: Floats) -> Floats:
+    """p-values adjusted to the false discovery rate over all that are finite; a NaN stays one."""
+    from scipy import stats
+
+    there = np.isfinite(p_values)
+    adjusted = np.full(p_values.shape, np.nan)
+    adjusted[there] = stats.false_discovery_control(p_values[there]) if there.any() else []
+    return adjusted
+
+
 def decided(
     ratios: npt.ArrayLike, errors: npt.ArrayLike, degrees: npt.ArrayLike, band: float = BAND, level: float = LEVEL
 ) -> list[str | None]:
-    """Verdicts on a table of ratios: over all of them together, at most `level` of such tables hold a false one.
+    """Verdicts on a table of ratios: of all such tables at most `level` hold a false faster or slower, and of a table's
+    `same` at most that share is false.
 
     `errors` are standard errors of the log ratios, `degrees` their degrees of freedom. Faster and slower are tested
-    against the near edge of the band, same by two one-sided tests against both edges (D. J. Schuirmann, J.
-    Pharmacokinetics and Biopharmaceutics 15, 1987). A ratio is either in the band or out of it, so one of its two
-    hypotheses is true at most once: each kind of verdict has Holm's correction over the table by itself. None where a
-    ratio or its error is not known.
+    against the near edge of the band, with Holm's correction over the table, since each is news. Same is two one-sided
+    tests against both edges (D. J. Schuirmann, J. Pharmacokinetics and Biopharmaceutics 15, 1987), with the false
+    discovery rate of Y. Benjamini & Y. Hochberg, J. Royal Statistical Society B 57 (1995): it is said of many, and read
+    as a share. None where a ratio or its error is not known.
     """
     from scipy import stats
 
@@ -58,7 +69,7 @@ def decided(
         above = (log - np.log1p(band)) / error
     faster, slower = stats.t.cdf(below, freedom), stats.t.sf(above, freedom)
     differs = holm(2 * np.minimum(faster, slower))
-    same = holm(np.maximum(stats.t.sf(below, freedom), stats.t.cdf(above, freedom)))
+    same = _discoveries(np.maximum(stats.t.sf(below, freedom), stats.t.cdf(above, freedom)))
     found: list[str | None] = []
     for p_differs, p_same, is_less in zip(differs, same, log < 0, strict=True):
         if np.isnan(p_differs):

@@ -1,105 +1,335 @@
-"""Two runs, cell by cell."""
+"""Two runs compared: what a run was made to do differently is found and named, and nothing else is."""
 
 import csv
+import dataclasses
+import json
+import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import analysis
-from analysis.compare import compare, differences, summary, write_comparison
+from analysis.__main__ import main
+from analysis.compare.changes import changed
+from analysis.compare.comparison import compare
+from analysis.compare.page import write_comparison
+from analysis.compare.sentences import said
+from bench import schema, store
 
-ONE = "linear_autoencoder"
-GRIDS = ((ONE, "W1", "float32"), (ONE, "W2", "float32"))
+ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
+GRIDS = ((ONE, "W1", "float32"), (ONE, "W2", "float32"), (BATCH, "W1", "float32"))
+NEWS = {"faster", "slower"}
 
 
 @pytest.fixture(scope="module")
 def first(make_run):
-    return analysis.load([make_run(name="first", grids=GRIDS, sizes=(8, 128))])
+    return analysis.load([make_run(name="first", grids=GRIDS)])
 
 
-def other(make_run, **fields):
-    return analysis.load([make_run(name="other", sizes=(8, 128), seed=7, **{"grids": GRIDS} | fields)])
+@pytest.fixture(scope="module")
+def other(make_run, tmp_path_factory):
+    """Another run of the same machine, made to differ: `other(factor=…, error=…, status=…, ids=…, edit=…)`.
+
+    `factor` and `error` say of a cell by what its times and errors are multiplied, `status` which status it has; `ids`
+    are (old, new) in its names; `edit` changes run.json. Each takes the row of `cells`.
+    """
+    base = make_run(name="other", grids=GRIDS, seed=7)
+
+    def made(factor=None, error=None, status=None, ids=None, edit=None, **columns):
+        folder = tmp_path_factory.mktemp("results") / "other"
+        shutil.copytree(base, folder)
+        tables = {name: store.read_table(folder, name) for name in schema.TABLES}
+        cells = tables["cells"].set_index("cell_id", drop=False)
+        for name, column, say in (("samples", "time_s", factor), ("errors", "rel_fro", error)):
+            if say:
+                factors = pd.Series([say(row) for row in cells.to_dict("records")], cells.index)
+                tables[name][column] *= tables[name]["cell_id"].astype(object).map(factors)
+        for name, value in columns.items():
+            tables["cells"][name] = value
+        if status:
+            told = [status(row) or row["status"] for row in cells.to_dict("records")]
+            tables["cells"]["status"] = told
+        for table in tables.values():
+            for column in ("cell_id", "case_id"):
+                if ids and column in table:
+                    table[column] = table[column].astype(object).str.replace(*ids)
+        for name, table in tables.items():
+            table.to_parquet(folder / f"{name}.parquet")
+        run = json.loads((folder / "run.json").read_text("utf-8"))
+        if edit:
+            edit(run)
+        (folder / "run.json").write_text(json.dumps(run), "utf-8")
+        return analysis.load([folder])
+
+    return made
 
 
-def test_ratio_is_b_over_a_and_its_interval_holds_the_truth(first, make_run):
-    compared = compare(first, other(make_run, scale=1.25))
-    timed = compared[compared["reason"].isna()]
-    assert set(timed["verdict"]) == {"slower"}
-    assert timed["ratio"].between(1.2, 1.3).all()
-    assert ((timed["ratio_low"] < timed["ratio"]) & (timed["ratio"] < timed["ratio_high"])).all()
-    assert (timed["ratio_low"].lt(1.25) & timed["ratio_high"].gt(1.25)).mean() > 0.8
-    assert set(compared["matched_by"]) == {"cell_id"}
+@pytest.fixture(scope="module")
+def null(first, other):
+    return compare(first, other())
 
 
-def test_the_interval_is_wider_than_either_runs_own(first, make_run):
-    second = other(make_run)
-    compared = compare(first, second).dropna(subset=["ratio"])
-    widths = [compared[f"time_high_s_{run}"] / compared[f"time_low_s_{run}"] for run in "ab"]
-    # Welch adds variances but also degrees of freedom, so it can be narrower than the wider of the two, never by much.
-    assert (compared["ratio_high"] / compared["ratio_low"] > pd.concat(widths, axis=1).min(axis=1)).all()
-    assert not {"faster", "slower"} & set(compared["verdict"]) or (compared["verdict"] == "undecided").mean() > 0.7
+def slower(factor, *methods):
+    """These methods take `factor` times as long."""
+    return lambda cell: factor if cell["method"] in methods else 1.0
 
 
-def test_only_cells_that_both_timed_are_compared_and_the_rest_says_why(first, make_run):
-    second = other(make_run, grids=GRIDS[:1], statuses={"jacobian": ("crashed", None)})
-    compared = compare(first, second)
-    assert len(compared) == len(first.cells)
-    assert compared["ratio"].notna().equals(compared["reason"].isna())
-    reasons = compared["reason"].value_counts().to_dict()
+def told(compared):
+    return {heading: " ".join(sentences) for heading, sentences in said(compared).items()}
+
+
+# One machine ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_runs_of_one_machine_are_the_same(null):
+    cells = null.cells[null.cells["reason"].isna()]
+    assert not NEWS & {*cells["verdict"], *null.methods["verdict"], *null.cases["verdict"], *null.whole["verdict"]}
+    assert (cells["verdict"] == "same").mean() >= 0.9
+    assert null.one_machine and not null.label
+    assert "No method changed beside the others by more than ±5 %" in told(null)["Time"]
+    assert told(null)["What is compared"].startswith("A and B are runs of one machine")
+
+
+def test_intervals_hold_what_the_runs_were_made_of(null):
+    cells = null.cells[null.cells["reason"].isna()]
+    for name in ("ratio", "own_ratio"):
+        assert ((cells[f"{name}_low"] <= 1) & (cells[f"{name}_high"] >= 1)).mean() > 0.9
+
+
+def test_a_method_that_does_ten_percent_more_is_found_and_named_and_nothing_else_is(first, other):
+    compared = compare(first, other(factor=slower(1.1, "factored")))
+    methods = compared.methods.set_index("method")
+    assert set(methods.index[methods["verdict"].isin(NEWS)]) == {"factored"}
+    assert methods.loc["factored", "verdict"] == "slower"
+    assert methods.loc["factored", "ratio_low"] < 1.1 < methods.loc["factored", "ratio_high"]
+    assert (methods.loc["factored", ["cells", "of"]] == 12).all()
+    news = compared.cells[compared.cells["verdict"].isin(NEWS)]
+    assert set(news["method"]) == {"factored"} and len(news) > 6
+    assert not NEWS & {*compared.cases["verdict"], *compared.whole["verdict"]}
+    time = told(compared)["Time"]
+    assert "factored is slower: beside the other methods it takes 1.10 [" in time and "over 12 of 12 cells" in time
+    assert all(name not in time for name in ("textbook", "jacobian", "gram"))
+
+
+def test_a_baseline_that_changes_is_found_like_any_method(first, other):
+    compared = compare(first, other(factor=slower(1.1, "autograd")))
+    assert set(compared.methods.loc[compared.methods["verdict"].isin(NEWS), "method"]) == {"autograd"}
+
+
+def test_what_slows_everything_down_is_told_of_everything_and_of_no_method(first, other):
+    compared = compare(first, other(factor=lambda cell: 1.25))
+    assert compared.whole["verdict"].tolist() == ["slower"]
+    assert compared.whole["ratio"].item() == pytest.approx(1.25, rel=0.02)
+    assert not NEWS & {*compared.methods["verdict"], *compared.cells["verdict"]}
+    assert "What all methods share, over 12 cases: B takes 1.2" in told(compared)["Time"]
+
+
+def test_one_case_whose_methods_are_all_slower_is_told_of_the_case(first, other):
+    compared = compare(
+        first, other(factor=lambda cell: 1.3 if (cell["problem"], cell["size"]) == (BATCH, 128) else 1.0)
+    )
+    found = compared.cases[compared.cases["verdict"].isin(NEWS)]
+    assert found[["problem", "size", "verdict"]].to_numpy().tolist() == [[BATCH, 128, "slower"]]
+    assert not NEWS & {*compared.cells["verdict"], *compared.methods["verdict"]}
+    assert f"All methods of {BATCH}, W1, float32, n = 128 are slower" in told(compared)["Time"]
+
+
+def test_with_few_methods_a_cell_is_judged_by_its_time(other):
+    def status(cell):
+        return None if cell["method"] in ("autograd", "textbook") else "crashed"
+
+    compared = compare(other(status=status), other(status=status, factor=slower(1.25, "textbook")))
+    measured = compared.cells[compared.cells["reason"].isna()]
+    assert measured["own_ratio"].isna().all()
+    assert set(measured.loc[measured["method"] == "textbook", "verdict"]) == {"slower"}
+    assert not NEWS & set(measured.loc[measured["method"] == "autograd", "verdict"])
+
+
+def test_one_process_alone_decides_nothing(first, other):
+    alone = other(factor=lambda cell: 2.0)
+    samples = alone.samples[alone.samples["process"] == 0]
+    folder = alone.folders[0]
+    samples.to_parquet(folder / "samples.parquet")
+    compared = compare(first, analysis.load([folder]))
+    measured = compared.cells[compared.cells["reason"].isna()]
+    assert measured["ratio"].between(1.8, 2.2).all() and measured["ratio_low"].isna().all()
+    assert set(measured["verdict"]) == {"undecided"}
+
+
+def test_other_torch_on_one_machine_is_the_same_comparison_and_labelled(first, other):
+    compared = compare(first, other(edit=lambda run: run["versions"].update(torch="2.14.0")))
+    assert compared.one_machine and compared.label == "torch 2.14.0 against 2.13.0"
+    assert told(compared)["What is compared"].startswith("One machine, other software: torch 2.14.0 against 2.13.0.")
+    assert "(across other software)" in told(compared)["Time"]
+
+
+# Two machines ---------------------------------------------------------------------------------------------------------
+
+SCALING = {8: 2.0, 32: 1.0, 128: 0.5, 512: 0.1}
+
+
+@pytest.fixture(scope="module")
+def gpu(first, other):
+    """A machine that was never there: slower at small sizes, faster at large ones, in TF32."""
+
+    def machine(run):
+        run["machine"]["gpus"] = [{"name": "Imaginary H1000", "compute_capability": [9, 0], "driver": "600.1"}]
+        run["numerics_in_force"] = {"cuda, tf32": {"cuda_matmul_fp32_precision": "tf32"}}
+
+    run = other(
+        factor=lambda cell: SCALING[cell["size"]], error=lambda cell: 500.0, edit=machine, device="cuda",
+        numerics="tf32", status=lambda cell: "crashed" if cell["method"] == "jacobian" else None,
+        ids=("-cpu-1t-ieee-", "-cuda-1t-tf32-"),
+    )  # fmt: skip
+    return compare(first, run)
+
+
+def test_a_second_machine_is_described_by_size_with_n_of_n(gpu):
+    time = told(gpu)["Time"]
+    assert "B's time over A's (across other hardware, numerics, software and conditions)" in time
+    forms = next(sentence for sentence in said(gpu)["Time"] if "forms derived by hand" in sentence)
+    for size, factor in SCALING.items():
+        row = gpu.sizes.query("family == 'analytic' and size == @size").iloc[0]
+        assert row["ratio_low"] < factor < row["ratio_high"] and (row["cells"], row["of"]) == (8, 8)
+        verdict = "slower" if factor > 1.05 else "faster" if factor < 0.95 else "undecided"
+        assert row["verdict"] in {verdict, "same"} and f"at n = {size} (8 of 8 cells" in forms
+    reverse = next(sentence for sentence in said(gpu)["Time"] if "reverse mode" in sentence)
+    assert "(18 of 21 cells, slower)" in reverse  # three cases without jacobian
+
+
+def test_what_was_not_compared_is_counted_with_its_reason(gpu):
+    compared, cells = told(gpu)["What is compared"], gpu.cells
+    assert f"{cells['reason'].isna().sum()} of {len(cells)} cells are compared" in compared
+    assert "matched by cell_id less device, threads and numerics" in compared
+    assert "12 crashed in B" in compared and "in both" in compared
+    assert gpu.cells["ratio"].notna().equals(cells["reason"].isna())
+
+
+def test_a_ratio_across_other_hardware_or_numerics_says_so_wherever_it_stands(gpu, first, tmp_path):
+    assert gpu.label.startswith(
+        "other hardware (Imaginary H1000 against Imaginary Xeon); other numerics (asked for: tf32"
+    )
+    assert "Not the same computation" in told(gpu)["What is compared"]
+    html, markdown, *tables = write_comparison(first, first, gpu, tmp_path)
+    for page in (html, markdown):
+        assert page.read_text("utf-8").count("Imaginary H1000 against Imaginary Xeon") >= 4
+    for table in tables:
+        rows = list(csv.DictReader(table.open(encoding="utf-8")))
+        assert rows and all(row["crosses"] == gpu.label for row in rows)
+
+
+def test_a_faster_machine_that_computes_less_precisely_is_no_bargain(gpu):
+    less = gpu.cells[gpu.cells["precision"] == "less"]
+    assert len(less) == gpu.cells["precision"].notna().sum() > 0
+    assert less["error_ratio"].between(250, 1000).all()
+    assert "are less precise in B, by a factor above 2, in float32" in told(gpu)["Precision"]
+
+
+def test_gradients_that_are_finite_in_one_run_alone_are_less_precise_in_the_other(first, other):
+    b = other()
+    of_128 = b.errors["cell_id"].str.contains("n128-")
+    b.errors.assign(n_inf=b.errors["n_inf"].mask(of_128, 3.0)).to_parquet(b.folders[0] / "errors.parquet")
+    cells = compare(first, b).cells
+    scored = cells[cells["scored"].notna()]
+    assert set(scored.loc[scored["size"] == 128, "precision"]) == {"less"}
+    assert "less" not in set(scored.loc[scored["size"] != 128, "precision"])
+
+
+def test_sizes_that_move_from_overhead_to_work_are_named(first, make_run):
+    def fixed(seconds):
+        return lambda problem, method, n: seconds + 1e-11 * n**3 if method in ("factored", "autograd") else None
+
+    work = {"work": lambda method, n: (2 * n**3, 8 * n * n), "grids": GRIDS[:1]}
+    a, b = (analysis.load([make_run(name="run", truth=fixed(overhead), **work)]) for overhead in (100e-6, 2e-6))
+    sentences = said(compare(a, b))["Overhead and work"]
+    assert sentences == [
+        "At n = 128, 2 of 2 cells are bound by overhead in A and by work in B: factored (1) and autograd (1)."
+    ]
+    assert "bound by work in A and by overhead in B" in said(compare(b, a))["Overhead and work"][0]
+    assert "cannot be told" in said(compare(first, first))["Overhead and work"][0]
+
+
+# Matching -------------------------------------------------------------------------------------------------------------
+
+
+def test_cells_that_one_run_lacks_or_did_not_time_say_why(first, other):
+    b = other(status=lambda cell: "crashed" if cell["method"] == "jacobian" else None)
+    b = dataclasses.replace(b, cells=b.cells[b.cells["wrt"] == "W1"])
+    compared = compare(first, b)
+    assert len(compared.cells) == len(first.cells)
+    reasons = compared.cells["reason"].value_counts().to_dict()
     assert reasons["not in B"] == (first.cells["wrt"] == "W2").sum()
-    assert reasons["crashed in B"] == 2
-    assert reasons["skipped in A, skipped in B"] == 1
-    said = summary(compared)
-    assert said[0].startswith(f"{compared['reason'].isna().sum()} of {len(compared)} cells are compared")
-    assert "2 crashed in B" in said[-1] and "not in B" in said[-1]
+    assert reasons["crashed in B"] == 8 and reasons["skipped in both"] == 8
 
 
-def test_errors_stand_beside_times(first, make_run):
-    compared = compare(first, first)
-    assert (compared["error_ratio"].dropna() == 1).all() and compared["error_ratio"].notna().any()
+def test_runs_with_nothing_in_common_compare_nothing(first, other, tmp_path):
+    compared = compare(first, other(dtype="float64", ids=("-float32-", "-float64-")))
+    assert compared.cells["ratio"].isna().all() and set(compared.cells["reason"]) == {"not in A", "not in B"}
+    assert told(compared)["What is compared"].count("0 of ")
+    write_comparison(first, first, compared, tmp_path)
 
 
-def test_without_a_common_device_cells_match_by_the_rest_and_say_so(first, make_run):
-    gpu = other(make_run, device="cuda", threads=2, scale=0.1)
-    compared = compare(first, gpu)
-    assert set(compared["matched_by"]) == {"cell_id less device and threads"}
-    timed = compared[compared["reason"].isna()]
-    assert len(timed) and timed["ratio"].between(0.09, 0.11).all()
-    assert set(timed["device_a"]) == {"cpu"} and set(timed["device_b"]) == {"cuda"}
-    assert "less device and threads" in summary(compared)[0]
+def test_a_process_that_lacks_a_cell_shifts_no_group_by_that_cells_change():
+    cells = pd.DataFrame({"place": [0, 1], "change": [0.0, 1.0], "method": "m"})
+    rows = cells.merge(pd.DataFrame({"process": [0, 1, 2]}), how="cross").merge(
+        pd.DataFrame({"run": ["a", "b"]}), how="cross"
+    )
+    rows["log"] = np.where(rows["run"] == "b", rows["change"], 0.0)
+    lacking = rows[~((rows["run"] == "b") & (rows["process"] == 2) & (rows["place"] == 1))]
+    found = changed(lacking, "log", ["method"]).iloc[0]
+    assert np.log(found["ratio"]) == pytest.approx(0.5) and found["error"] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_runs_with_nothing_in_common_compare_nothing(first, make_run):
-    compared = compare(first, other(make_run, grids=((ONE, "W1", "float64"),)))
-    assert compared["ratio"].isna().all()
-    assert set(compared["reason"]) == {"not in A", "not in B"}
-    assert summary(compared)[0].startswith("0 of ")
+# Doors ----------------------------------------------------------------------------------------------------------------
 
 
-def test_what_differs_between_the_machines_is_listed(first, make_run):
-    def newer(run):
-        run["versions"]["torch"] = "2.14.0"
-        run["machine"]["cpu_flags"] = ["avx2", "amx_bf16"]
-        run["machine"]["load_1min"] = 3.5
-
-    found = differences(first, other(make_run, edit=newer)).set_index("what")
-    assert found.loc["versions.torch"].tolist() == ["2.13.0", "2.14.0"]
-    assert found.loc["machine.cpu_flags"].tolist() == ["avx2, fma", "avx2, amx_bf16"]
-    assert "machine.load_1min" not in found.index and "machine.memory_bytes" not in found.index
+@pytest.fixture(scope="module")
+def slow(other):
+    return other(factor=slower(1.1, "factored"), error=lambda cell: 2.5).folders[0]
 
 
-def test_pages_put_what_differs_first_and_escape(first, make_run, tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["--fail-on", "slower"], 1, "B is slower: 1 of 14 methods and"),
+        (["--fail-on", "slower", "--threshold", "1.3"], 0, "a band of ±30 %"),
+        (["--fail-on", "less-precise"], 1, "B is less precise: 140 of 140 gradients by a factor above 2.00"),
+        (["--fail-on", "less-precise", "--threshold", "4"], 0, "a band of ±5 %"),
+        ([], 0, "factored is slower"),
+    ],
+)
+def test_fail_on_serves_a_build(first, slow, tmp_path, capsys, arguments, status, line):
+    assert main(["compare", str(first.folders[0]), str(slow), "-o", str(tmp_path), *arguments]) == status
+    out, err = capsys.readouterr()
+    assert line in out and not err and (tmp_path / "compare.html").is_file()
+
+
+@pytest.mark.parametrize("factor", ["1", "0.9", "nan", "much"])
+def test_a_threshold_that_is_no_factor_is_bad_usage(factor, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "a", "b", "--threshold", factor])
+    assert ended.value.code == 2 and "--threshold" in capsys.readouterr().err
+
+
+def test_what_differs_comes_first_and_foreign_text_is_text(first, other, tmp_path):
     def nasty(run):
         run["versions"]["torch"] = "<script>a|b</script>"
-        run["label"] = "=cmd()"
+        run["machine"]["cpu"] = "=cmd()"
+        run["machine"]["load_1min"] = 3.5
 
-    second = other(make_run, edit=nasty)
-    paths = write_comparison(first, second, compare(first, second), tmp_path)
-    assert [path.name for path in paths] == ["compare.html", "compare.md", "compare.csv"]
-    html, markdown = (path.read_text("utf-8") for path in paths[:2])
-    assert "<script" not in html and "<script" not in markdown and r"a\|b" in markdown
-    assert html.index("What differs") < html.index("What was compared") < html.index("Cells that both measured")
-    rows = list(csv.DictReader(paths[2].open(encoding="utf-8")))
-    assert len(rows) == len(first.cells)
-    with (tmp_path / "differences.csv").open(encoding="utf-8") as file:
-        assert any(row["what"] == "versions.torch" for row in csv.DictReader(file))
+    second = other(edit=nasty)
+    html, markdown, *_ = write_comparison(first, second, compare(first, second), tmp_path)
+    texts = [path.read_text("utf-8") for path in (html, markdown)]
+    assert all("<script" not in it and it.index("What differs") < it.index("What is compared") for it in texts)
+    assert r"a\|b" in texts[1]
+    rows = {row["what"]: row for row in csv.DictReader((tmp_path / "differences.csv").open(encoding="utf-8"))}
+    assert rows["cpu"]["b"] == "'=cmd()" and rows["torch"]["aspect"] == "software"
+    assert "machine.load_1min" not in (tmp_path / "other_differences.csv").read_text("utf-8")
+
+
+def test_the_page_shows_at_most_its_rows_and_the_file_all(null, first, tmp_path):
+    many = pd.concat([null.cells] * 10, ignore_index=True)
+    html, *_ = write_comparison(first, first, dataclasses.replace(null, cells=many), tmp_path)
+    assert f"The first 500 of {len(many)} rows" in html.read_text("utf-8")
+    assert len(list(csv.reader((tmp_path / "compare.csv").open(encoding="utf-8")))) == len(many) + 1

@@ -55,8 +55,9 @@ def test_a_run_is_given_by_name_or_by_path(results, tmp_path, capsys):
 def test_compare_prints_a_summary_and_what_it_wrote(results, capsys):
     assert main(["compare", "older", "newer"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "cells are compared" in lines[0]
-    assert lines[-3:] == [f"wrote results/compare/compare.{kind}" for kind in ("html", "md", "csv")]
+    assert lines[0].startswith("What is compared: ") and "cells are compared" in lines[1]
+    files = ("compare.html", "compare.md", "sizes.csv", "methods.csv", "cases.csv", "compare.csv")
+    assert lines[-6:] == [f"wrote results/compare/{file}" for file in files]
 
 
 @pytest.mark.parametrize("arguments", [[], ["paint"], ["compare", "one"], ["report", "--colour", "red"]])

@@ -1,0 +1,104 @@
+"""Two runs, compared: every cell, and what cells have in common. Frames in, tables out; no torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analysis.compare import comparability
+from analysis.compare.changes import BETWEEN_RUNS, CHANGE, changed, process_logs
+from analysis.compare.comparability import Difference
+from analysis.compare.matching import CASE, matched
+from analysis.compare.moves import with_bounds
+from analysis.compare.precision import precision
+from analysis.compare.quiet import quiet_logs
+from analysis.frames import Frames
+from bench.statistics import decided
+
+BAND = 0.05
+"""Half-width of the band around 1 inside which times of two runs count as the same."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B's times over A's. All tables have `ratio`, `ratio_low`, `ratio_high`; those that are judged, a `verdict`.
+
+    `cells`: every cell that either run planned (`matching.matched`, `moves.with_bounds`, `precision.precision`), with
+    its ratio and, beside what its case's methods share, `own_ratio`; null where `reason` says why it is not compared.
+    `sizes`: families by size; `families`; `methods`: their own ratios; `cases`: what a case's methods share; `whole`,
+    one row: what all share. Each has `cells`, how many it is of, and `of`, how many were planned.
+    """
+
+    cells: pd.DataFrame
+    sizes: pd.DataFrame
+    families: pd.DataFrame
+    methods: pd.DataFrame
+    cases: pd.DataFrame
+    whole: pd.DataFrame
+    differences: list[Difference]
+    band: float
+
+    @property
+    def one_machine(self) -> bool:
+        """Whether verdicts are on what methods do beyond what their case shares, which is then the machine's state."""
+        return comparability.one_machine(self.differences)
+
+    @property
+    def label(self) -> str:
+        """What every ratio crosses; empty where nothing that matters differs."""
+        return comparability.label(self.differences)
+
+
+def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Comparison:
+    """Compare two runs, each loaded alone: B's time over A's, of quiet times (`analysis.compare.quiet`), with 95 %
+    intervals over processes.
+
+    On one machine, what the methods of a case share is that minute's or everything's, and is judged by itself; a cell
+    and a method are judged by what they do beyond it. On different machines a cell is judged by its time. All
+    verdicts of a comparison hold together (`bench.statistics.decided`). Raises StoreError where samples cannot be read.
+    """
+    both = matched(frames_a, frames_b)
+    rows = process_logs(both, quiet_logs(frames_a), quiet_logs(frames_b))
+    differences = comparability.differences(frames_a, frames_b)
+    apart = changed(rows, "log", ["place"], "method", BETWEEN_RUNS).set_index("place")
+    own = changed(rows, "own", ["place"], "method").set_index("place")
+    shared = rows.drop_duplicates(["run", "case_id_a", "case_id_b", "process"]).assign(all="all")
+    methods = changed(rows, "own", ["method", "family"])
+    cases = changed(shared, "common", [*CASE, "case_id_a"], between_runs=BETWEEN_RUNS)
+    whole = changed(shared, "common", ["all"], between_runs=BETWEEN_RUNS)
+    sizes, families = (changed(rows, "log", by, between_runs=BETWEEN_RUNS) for by in (["family", "size"], ["family"]))
+    if comparability.one_machine(differences):
+        beyond = apart[~apart.index.isin(own.index)]
+        own, beyond, methods, cases, whole = _judged([own, beyond, methods, cases, whole], band)
+        verdicts = pd.concat([own["verdict"], beyond["verdict"]])
+    else:
+        apart, sizes, families = _judged([apart, sizes, families], band)
+        verdicts = apart["verdict"]
+    cells = both.join(apart[CHANGE]).join(own[CHANGE[:3]].rename(columns=lambda name: f"own_{name}"))
+    cells["verdict"] = verdicts.reindex(both.index)
+    cells.loc[cells["reason"].isna() & cells["ratio"].isna(), "reason"] = "no samples in A or B"
+    cells = with_bounds(cells.join(precision(both, frames_a, frames_b)), frames_a, frames_b)
+    order = {family: place for place, family in enumerate(dict.fromkeys(both["family"]))}
+    sizes = sizes.assign(place=sizes["family"].map(order)).sort_values(["place", "size"], ignore_index=True)
+    return Comparison(
+        cells, _of(sizes.drop(columns="place"), both), _of(families, both), _of(methods, both), cases, whole,
+        differences, band,
+    )  # fmt: skip
+
+
+def _of(groups: pd.DataFrame, both: pd.DataFrame) -> pd.DataFrame:
+    """`groups` with how many cells of theirs either run planned."""
+    by = [name for name in ("family", "method", "size") if name in groups]
+    return groups.merge(both.groupby(by).size().rename("of").reset_index(), on=by, how="left")
+
+
+def _judged(tables: list[pd.DataFrame], band: float) -> list[pd.DataFrame]:
+    """The tables with a `verdict` on each ratio; all of them are decided together."""
+    whole = pd.concat([table[CHANGE] for table in tables])
+    verdicts = decided(whole["ratio"], whole["error"], whole["degrees"], band)
+    ends = np.cumsum([0, *map(len, tables)])
+    found = [it or "undecided" for it in verdicts]
+    return [table.assign(verdict=found[start:end]) for table, (start, end) in zip(tables, pairwise(ends), strict=True)]

@@ -1,0 +1,38 @@
+"""What a comparison fails a build for. A comparison in, sentences out; no torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analysis import text
+from analysis.compare.comparison import BAND, Comparison
+from analysis.compare.precision import LESS_PRECISE
+
+
+def slower(compared: Comparison, threshold: float) -> list[str]:
+    """What B does slower than A; `threshold` is the band that `compare` judged by."""
+    found = []
+    for what, table in (("everything", compared.whole), ("method", compared.methods), ("case", compared.cases)):
+        if "verdict" in table:
+            count = int((table["verdict"] == "slower").sum())
+            found += [f"{count} of {len(table)} {what}{'s' if what != 'everything' else ''}"] if count else []
+    cells = compared.cells[compared.cells["verdict"] == "slower"]
+    judged = int(compared.cells["verdict"].notna().sum())
+    return found + ([f"{len(cells)} of {judged} cells"] if len(cells) else [])
+
+
+def less_precise(compared: Comparison, threshold: float) -> list[str]:
+    """Gradients whose error is above `threshold` times A's, and above A's for every seed, or finite in A alone."""
+    cells = compared.cells
+    worse = (cells["lost_finite"] > 0) | ((cells["error_ratio"] > threshold) & (cells["error_low"] > 1))
+    scored = int(cells["precision"].notna().sum())
+    return (
+        [f"{int(worse.sum())} of {scored} gradients by a factor above {text.number(threshold)}"] if worse.any() else []
+    )
+
+
+FAILURES: dict[str, tuple[Callable[[Comparison, float], list[str]], float]] = {
+    "slower": (slower, 1 + BAND),
+    "less-precise": (less_precise, LESS_PRECISE),
+}
+"""What `--fail-on` may name: what finds it, and its default threshold, a factor above 1."""

@@ -1,0 +1,59 @@
+"""Which cells of two runs are compared, which are not and why. Frames in, frame out; no torch here."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import text
+from analysis.frames import Frames
+from bench.schema import TIMED_STATUSES
+
+CASE = ["problem", "wrt", "size", "dims", "dtype"]
+CONDITIONS = ["device", "threads", "numerics"]
+"""What a cell's name says of how it was computed. Runs that have none of one in common are matched without it."""
+
+_KEPT = ["cell_id", "case_id", *CONDITIONS, "status", "time_s"]
+
+
+def dropped(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
+    """The conditions in which no cell of one run is like any of the other: what a match has to leave out."""
+    apart = [name for name in CONDITIONS if not set(a[name]) & set(b[name])]
+    # Threads are a device's own: a CPU's one thread and a GPU's have nothing in common but the number.
+    return [name for name in CONDITIONS if name in apart or (name == "threads" and "device" in apart)]
+
+
+def matched(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
+    """Every cell that either run planned, in A's order: problem, wrt, size, dims, dtype, cache, method, family, and of
+    each run (`_a`, `_b`) cell_id, case_id, device, threads, numerics, status, time_s.
+
+    `reason` tells why a cell is not compared, null where it is; `matched_by` is `cell_id`, or what it was matched
+    without.
+    """
+    a, b = frames_a.cells, frames_b.cells
+    without = dropped(a, b)
+    keys = [*CASE, "cache", "method", *(name for name in CONDITIONS if name not in without)]
+    sides = [cells[list(dict.fromkeys([*keys, "family", *_KEPT]))].assign(place=range(len(cells))) for cells in (a, b)]
+    for side in sides:
+        for name in CONDITIONS:
+            side[f"{name}_here"] = side[name]
+    told = ["family", "place", *(name for name in _KEPT if name not in CONDITIONS), *(f"{n}_here" for n in CONDITIONS)]
+    both = sides[0][[*keys, *told]].merge(sides[1][[*keys, *told]], on=keys, how="outer", suffixes=("_a", "_b"))
+    both = both.rename(columns={f"{n}_here_{run}": f"{n}_{run}" for n in CONDITIONS for run in "ab"})
+    both = both.sort_values(["place_a", "place_b"], ignore_index=True)
+    both["family"] = both.pop("family_a").combine_first(both.pop("family_b"))
+    states = (both[f"{name}_{run}"] for run in "ab" for name in ("status", "time_s"))
+    both["reason"] = pd.Series([_why_not(*row) for row in zip(*states, strict=True)], both.index, object)
+    both["matched_by"] = f"cell_id less {text.listed(without)}" if without else "cell_id"
+    return both.drop(columns=["place_a", "place_b", *(name for name in CONDITIONS if name in both)])
+
+
+def _why_not(status_a: str | None, time_a: float, status_b: str | None, time_b: float) -> str | None:
+    states = {}
+    for run, status, time_s in (("A", status_a, time_a), ("B", status_b, time_b)):
+        if pd.isna(status):
+            return f"not in {run}"
+        if status not in TIMED_STATUSES or not time_s > 0:
+            states[run] = status if status != "ok" else "no time"
+    if len(states) == 2 and len(set(states.values())) == 1:
+        return f"{states['A']} in both"
+    return ", ".join(f"{state} in {run}" for run, state in states.items()) or None

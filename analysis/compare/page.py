@@ -1,0 +1,136 @@
+"""The page of a comparison, and its tables as CSV. No torch here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import pages, text
+from analysis.compare import comparability
+from analysis.compare.comparison import Comparison
+from analysis.compare.matching import CASE
+from analysis.compare.sentences import FAMILIES, said
+from analysis.frames import Frames
+from analysis.tables import MOST_ROWS, Table
+
+
+def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, folder: Path) -> list[Path]:
+    """Write compare.html, compare.md and a CSV file for each table into `folder`; the paths. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recorded = comparability.recorded(frames_a, frames_b)
+    in_key = recorded["aspect"] != "other"
+    different = _different("differences", "What differs", recorded[in_key])
+    otherwise = _different("other_differences", "What else differs", recorded[~in_key])
+    tables = [sizes(compared), methods(compared), cases(compared), cells(compared)]
+    for table in (different, otherwise, *tables):
+        pages.write_csv(folder / f"{table.name}.csv", table)
+    context = {
+        "title": f"Compared: {pages.named(frames_a)} (A) and {pages.named(frames_b)} (B)",
+        "a": {"on": pages.on_what(frames_a)},
+        "b": {"on": pages.on_what(frames_b)},
+        "label": compared.label,
+        "said": said(compared),
+        "differences": [different, otherwise],
+        "tables": [table for table in tables if table.rows],
+    }
+    return [*pages.write(folder, "compare", context), *(folder / f"{table.name}.csv" for table in tables)]
+
+
+def _different(name: str, title: str, frame: pd.DataFrame) -> Table:
+    rows = [[text.short(value, 300) for value in row] for row in frame.head(MOST_ROWS).itertuples(index=False)]
+    return Table(name, title, "", ["aspect", "what", "A", "B"], rows, frame)
+
+
+def sizes(compared: Comparison) -> Table:
+    """A row per size, a column per family."""
+    by_size = compared.sizes.assign(shown=[_shown(row) for row in compared.sizes.to_dict("records")])
+    wide = by_size.pivot_table(index="size", columns="family", values="shown", aggfunc="first", sort=False)
+    wide = wide.sort_index().fillna("–")
+    rows = [[str(size), *map(str, row)] for size, row in zip(wide.index, wide.to_numpy(), strict=True)]
+    columns = ["size n", *(FAMILIES.get(str(name), str(name)) for name in wide.columns)]
+    note = (
+        "Geometric mean of B's time over A's with its 95 % interval, over n of N cells: those that both measured, of "
+        "those that either planned."
+    )
+    return _table(compared, "sizes", "Time by family and size: B ÷ A", note, columns, rows, compared.sizes)
+
+
+def _shown(row: Any) -> str:
+    ratio = text.interval(row["ratio"], row["ratio_low"], row["ratio_high"])
+    verdict = f", {row['verdict']}" if row.get("verdict") else ""
+    return f"{ratio}, {row['cells']} of {row['of']}{verdict}"
+
+
+def methods(compared: Comparison) -> Table:
+    """What each method does beyond what its case's methods share."""
+    found = compared.methods
+    rows = [[str(row["method"]), _shown(row)] for row in found.to_dict("records")]
+    note = "B's time over A's, less what the methods of each case share: what this method does that others do not."
+    return _table(compared, "methods", "Methods beside the others: B ÷ A", note, ["method", "B ÷ A"], rows, found)
+
+
+def cases(compared: Comparison) -> Table:
+    """What the methods of each case share, the furthest from 1 first."""
+    far = compared.cases.assign(far=compared.cases["ratio"].map(lambda ratio: max(ratio, 1 / ratio)))
+    found = far.sort_values("far", ascending=False, ignore_index=True).drop(columns="far")
+    told = _told(found, [*CASE])
+    ratios = [text.interval(row["ratio"], row["ratio_low"], row["ratio_high"]) for row in found.to_dict("records")]
+    judged = {"B is": list(found["verdict"])} if "verdict" in found else {}
+    columns = {name: [text.clean(value) for value in found[name]] for name in told} | {"B ÷ A": ratios} | judged
+    rows = [list(row) for row in zip(*columns.values(), strict=True)][:MOST_ROWS]
+    note = (
+        "The median over the methods of a case, from the furthest from 1: the machine's minute, or everything's change."
+    )
+    return _table(compared, "cases", "What the methods of a case share: B ÷ A", note, list(columns), rows, found)
+
+
+def cells(compared: Comparison) -> Table:
+    """Every cell that both measured; those that are faster or slower first."""
+    news = ["slower", "faster", "undecided", "same"]
+    both = compared.cells[compared.cells["reason"].isna()]
+    both = both.sort_values("verdict", key=lambda it: it.map(news.index), kind="stable").head(MOST_ROWS)
+    told = _told(
+        both, [*CASE, "method", *(f"{name}_{run}" for name in ("device", "threads", "numerics") for run in "ab")]
+    )
+    shown = {name: [text.clean(value) for value in both[name]] for name in told}
+    for title, name in (("B ÷ A", "ratio"), ("beside its case", "own_ratio")):
+        ends = (both[f"{name}{end}"] for end in ("", "_low", "_high"))
+        shown[title] = [text.interval(*row) for row in zip(*ends, strict=True)]
+    shown |= {
+        "B is": list(both["verdict"]),
+        "error, B ÷ A": [text.number(value) for value in both["error_ratio"]],
+        "precision": [value or "–" for value in both["precision"]],
+        "bound in A, B": [f"{a or '–'}, {b or '–'}" for a, b in zip(both["bound_a"], both["bound_b"], strict=True)],
+    }
+    judged = "beside its case" if compared.one_machine else "B ÷ A"
+    note = (
+        "Ratios of quiet times (the lower decile of a process's blocks) with 95 % intervals over processes. B is "
+        f"judged by {judged}, against a band of ±{100 * compared.band:g} %: faster and slower over everything compared "
+        "at 5 % together (Holm), same with a false discovery rate of 5 %."
+    )
+    rows = [list(row) for row in zip(*shown.values(), strict=True)]
+    return _table(compared, "compare", "Cells that both measured", note, list(shown), rows, compared.cells)
+
+
+def _told(frame: pd.DataFrame, names: list[str]) -> list[str]:
+    """The columns that tell rows apart, and always problem, wrt, size, dtype and method."""
+    always = {"problem", "wrt", "size", "dtype", "method"}
+    several = frame.groupby(["problem", "size"])["dims"].nunique().gt(1).any() if len(frame) else False
+    return [name for name in names if name in always or (several if name == "dims" else frame[name].nunique() > 1)]
+
+
+def _table(
+    compared: Comparison,
+    name: str,
+    title: str,
+    note: str,
+    columns: list[str],
+    rows: list[list[str]],
+    frame: pd.DataFrame,
+) -> Table:
+    """A table whose ratios say what they cross, on the page and in the file."""
+    label = compared.label
+    crossing = f" Every ratio crosses {label}." if label else ""
+    return Table(name, title, note + crossing, columns, rows, frame.assign(crosses=label or None))

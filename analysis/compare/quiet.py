@@ -1,0 +1,41 @@
+"""What a call takes while the machine is quiet: the time that runs are compared by. No torch here.
+
+What else goes on on a machine only ever delays a call, so of two runs the lower blocks are more alike than the middle
+ones (J. Chen & J. Revels, "Robust benchmarking in noisy environments", 2016, take the minimum). The lower decile of a
+process's blocks is nearly as undisturbed and less at the mercy of one block. Over three runs of one shared machine
+its standard deviation between processes is half the median's.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.frames import Frames
+from analysis.reduce import reduce
+from bench import store
+from bench.statistics import LEAST_TIME_S
+
+QUIET = 0.1
+"""The quantile over a process's blocks."""
+
+_QUERY = """
+    select cell_id, process, ln(quantile_cont(net_s, $quiet)) as log
+    from (
+        select samples.cell_id, samples.process, greatest(time_s - coalesce(floor_s, 0), $least) as net_s
+        from samples left join segments using (case_id, process, segment)
+        where clock = 'wall'
+    )
+    group by all
+    order by all
+"""
+
+
+def quiet_logs(frames: Frames) -> pd.DataFrame:
+    """Of one run, per cell and process: `log`, the log of its quiet time in seconds, less the floor.
+
+    Raises StoreError where the samples cannot be read.
+    """
+    (folder,) = frames.folders
+    samples = store.read_arrow(folder, "samples", ["case_id", "cell_id", "process", "segment", "time_s", "clock"])
+    segments = store.read_arrow(folder, "segments", ["case_id", "process", "segment", "floor_s"])
+    return reduce(_QUERY, {"samples": samples, "segments": segments}, {"quiet": QUIET, "least": LEAST_TIME_S})
