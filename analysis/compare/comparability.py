@@ -12,6 +12,7 @@ from analysis import text
 from analysis.frames import Frames, flatten
 
 UNKNOWN = "not recorded"
+ALONE = "told by one run alone"
 RECORDED = ("machine", "versions", "study", "problems", "methods")
 PASSING = {"machine.load_1min"}
 """State that differs from one minute to the next, and explains nothing afterwards."""
@@ -28,28 +29,33 @@ class Difference:
 
 
 def _hardware(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    machine = _mapping(run.get("machine"))
-    names = ("cpu", "cpu_flags", "cpu_caches", "usable_cores", "cpu_quota")
-    told = flatten({name: machine[name] for name in names if machine.get(name) is not None})
-    told = {"computes": _computes(machine, cells)} | told
-    if set(cells["device"]) == {"cpu"}:
-        return told  # a GPU that nothing ran on
-    gpus = machine.get("gpus")
-    shown = [_mapping(gpu) for gpu in gpus] if isinstance(gpus, list) else []
-    for place, gpu in enumerate(shown):
-        for name in ("name", "compute_capability", "memory_bytes", "mig", "power_limit_mw"):
-            if gpu.get(name) is not None:
-                told |= flatten(gpu[name], f"gpu {place} {name}" if len(shown) > 1 else f"gpu {name}")
+    machine, gpus = _mapping(run.get("machine")), _gpus(run, cells)
+    told = {"computes": computes(run, cells)}
+    told |= flatten({name: machine[name] for name in _OF_CPU if machine.get(name) is not None})
+    for place, gpu in enumerate(gpus):
+        name = f"gpu {place}" if len(gpus) > 1 else "gpu"
+        told |= {f"{name} {key}": ", ".join(flatten(gpu[key]).values()) for key in _OF_GPU if gpu.get(key) is not None}
     return told
 
 
-def _computes(machine: dict[str, Any], cells: pd.DataFrame) -> str:
-    """What the cells ran on, by name: the processor, the GPUs, or both."""
-    gpus = machine.get("gpus")
-    names = [str(_mapping(gpu).get("name")) for gpu in gpus] if isinstance(gpus, list) else []
-    on_cpu = [str(machine.get("cpu") or "unknown processor")] if "cpu" in set(cells["device"]) else []
-    on_gpu = names or ["unknown GPU"] if set(cells["device"]) - {"cpu"} else []
-    return text.listed([*on_cpu, *dict.fromkeys(on_gpu)] or ["nothing"])
+_OF_CPU = ("cpu", "cpu_flags", "cpu_caches", "usable_cores", "cpu_quota")
+_OF_GPU = ("name", "compute_capability", "memory_bytes", "mig", "power_limit_mw")
+
+
+def _gpus(run: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """The GPUs that cells ran on; one that nothing ran on does not matter."""
+    told = _mapping(run.get("machine")).get("gpus")
+    return [_mapping(gpu) for gpu in told] if isinstance(told, list) and set(cells["device"]) - {"cpu"} else []
+
+
+def computes(run: dict[str, Any], cells: pd.DataFrame) -> str:
+    """What the cells of a run ran on, by name: the processor, the GPUs, or both."""
+    cpu = str(_mapping(run.get("machine")).get("cpu") or "unknown processor")
+    on_gpu = [str(gpu.get("name") or "unknown GPU") for gpu in _gpus(run, cells)] or ["unknown GPU"]
+    devices = set(cells["device"])
+    return text.listed(
+        [*([cpu] if "cpu" in devices else []), *(dict.fromkeys(on_gpu) if devices - {"cpu"} else [])] or ["nothing"]
+    )
 
 
 def _numerics(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
@@ -59,10 +65,9 @@ def _numerics(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
 
 
 def _software(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    versions, machine = _mapping(run.get("versions")), _mapping(run.get("machine"))
-    told = {"torch": str(versions["torch"])} if versions.get("torch") else {}
-    drivers = {str(gpu["driver"]) for gpu in machine.get("gpus") or [] if _mapping(gpu).get("driver")}
-    return told | ({"gpu driver": ", ".join(sorted(drivers))} if drivers and set(cells["device"]) != {"cpu"} else {})
+    torch = _mapping(run.get("versions")).get("torch")
+    drivers = {str(gpu["driver"]) for gpu in _gpus(run, cells) if gpu.get("driver")}
+    return ({"torch": str(torch)} if torch else {}) | ({"gpu driver": ", ".join(sorted(drivers))} if drivers else {})
 
 
 def _conditions(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
@@ -79,14 +84,14 @@ ASPECTS: dict[str, Callable[[dict[str, Any], pd.DataFrame], dict[str, str]]] = {
 
 
 def differences(frames_a: Frames, frames_b: Frames) -> list[Difference]:
-    """Where the comparability keys of two runs differ, by aspect; what one run did not record is `not recorded`."""
+    """Where the comparability keys of two runs differ, by aspect; last what one run alone tells (ALONE)."""
     found = []
     for aspect, told in ASPECTS.items():
         a, b = (told(frames.runs[0], frames.cells) for frames in (frames_a, frames_b))
-        for name in dict.fromkeys([*a, *b]):
-            sides = (a.get(name, UNKNOWN), b.get(name, UNKNOWN))
-            if sides[0] != sides[1]:
-                found.append(Difference(aspect, name, *sides))
+        found += [Difference(aspect, name, a[name], b[name]) for name in a if name in b and a[name] != b[name]]
+        alone = [[name for name in one if name not in other] for one, other in ((a, b), (b, a))]
+        if any(alone):
+            found.append(Difference(aspect, ALONE, *(text.listed(names) if names else "nothing" for names in alone)))
     return found
 
 
@@ -105,35 +110,30 @@ def recorded(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
 
 
 def one_machine(found: Iterable[Difference]) -> bool:
-    """Whether two runs are of one machine under the same conditions, as far as they tell; their software may differ."""
-    return not {"hardware", "conditions"} & {it.aspect for it in found}
+    """Whether two runs are of one machine under the same conditions, as far as both tell; their software may differ."""
+    return not {it.aspect for it in found if it.what != ALONE} & {"hardware", "conditions"}
 
 
 def same_computation(found: Iterable[Difference]) -> bool:
-    """Whether nothing is known to make the two runs compute differently: no numerics that both recorded and differ."""
-    return not [it for it in found if it.aspect == "numerics" and UNKNOWN not in (it.a, it.b)]
+    """Whether no numerics that both runs tell differ."""
+    return "numerics" not in {it.aspect for it in found if it.what != ALONE}
 
 
 def label(found: Iterable[Difference]) -> str:
     """What every ratio of B over A crosses, in a few words; empty where the keys are alike."""
     found = list(found)
-    parts = [words for aspect in ASPECTS if (words := _label(aspect, [it for it in found if it.aspect == aspect]))]
-    return "; ".join(parts)
+    parts = (_label(aspect, [it for it in found if it.aspect == aspect]) for aspect in ASPECTS)
+    return "; ".join(filter(None, parts))
 
 
 def _label(aspect: str, found: list[Difference]) -> str:
-    if not found:
-        return ""
-    told = {it.what: f"{text.short(it.b, 60)} against {text.short(it.a, 60)}" for it in found}
+    told = {it.what: f"{text.short(it.b, 60)} against {text.short(it.a, 60)}" for it in found if it.what != ALONE}
+    if not told:
+        return "numerics in force not told by both" if found and aspect == "numerics" else ""
     if aspect == "hardware":
-        shown = told.get("computes") or f"by {text.listed(list(told)[:3])}"
-        return f"other hardware ({shown})"
-    if aspect == "numerics":
-        known = {it.what: told[it.what] for it in found if UNKNOWN not in (it.a, it.b)}
-        if not known:
-            return "numerics in force not recorded in both"
-        return f"other numerics ({', '.join(f'{name}: {words}' for name, words in list(known.items())[:3])})"
-    return ", ".join(f"{name} {words}" for name, words in told.items())
+        return f"other hardware ({told.get('computes') or f'its {text.listed(list(told)[:3])}'})"
+    few = [f"{name} {words}" for name, words in list(told.items())[:3]]
+    return f"other {aspect} ({', '.join(few)})"
 
 
 def _mapping(value: object) -> dict[str, Any]:

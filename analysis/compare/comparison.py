@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from analysis import text
 from analysis.compare import comparability
 from analysis.compare.changes import BETWEEN_RUNS, CHANGE, changed, process_logs
 from analysis.compare.comparability import Difference
@@ -50,6 +51,12 @@ class Comparison:
     def label(self) -> str:
         """What every ratio crosses; empty where nothing that matters differs."""
         return comparability.label(self.differences)
+
+    @property
+    def crossing(self) -> str:
+        """The label in fewer words still: `across other hardware and numerics`."""
+        aspects = dict.fromkeys(it.aspect for it in self.differences if it.what != comparability.ALONE)
+        return f"across other {text.listed(aspects)}" if aspects else ""
 
 
 def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Comparison:

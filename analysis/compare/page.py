@@ -44,31 +44,39 @@ def _different(name: str, title: str, frame: pd.DataFrame) -> Table:
 
 
 def sizes(compared: Comparison) -> Table:
-    """A row per size, a column per family."""
-    by_size = compared.sizes.assign(shown=[_shown(row) for row in compared.sizes.to_dict("records")])
-    wide = by_size.pivot_table(index="size", columns="family", values="shown", aggfunc="first", sort=False)
-    wide = wide.sort_index().fillna("–")
-    rows = [[str(size), *map(str, row)] for size, row in zip(wide.index, wide.to_numpy(), strict=True)]
-    columns = ["size n", *(FAMILIES.get(str(name), str(name)) for name in wide.columns)]
+    """A row per family and size."""
+    found = compared.sizes
+    rows = [
+        [FAMILIES.get(str(row["family"]), str(row["family"])), str(row["size"]), *_ratio(row)]
+        for row in _records(found)
+    ]
+    columns = ["family", "size n", *_RATIO, *_IS[: "verdict" in found]]
     note = (
-        "Geometric mean of B's time over A's with its 95 % interval, over n of N cells: those that both measured, of "
-        "those that either planned."
+        "Geometric mean over the n of N cells that both measured, of those that either planned, with its 95 % interval."
     )
-    return _table(compared, "sizes", "Time by family and size: B ÷ A", note, columns, rows, compared.sizes)
+    return _table(compared, "sizes", "Time by family and size: B ÷ A", note, columns, rows, found)
 
 
-def _shown(row: Any) -> str:
+_RATIO = ["B ÷ A", "n of N"]
+_IS = ["B is"]
+
+
+def _records(frame: pd.DataFrame) -> list[Any]:
+    return frame.head(MOST_ROWS).to_dict("records")
+
+
+def _ratio(row: Any) -> list[str]:
     ratio = text.interval(row["ratio"], row["ratio_low"], row["ratio_high"])
-    verdict = f", {row['verdict']}" if row.get("verdict") else ""
-    return f"{ratio}, {row['cells']} of {row['of']}{verdict}"
+    return [ratio, f"{row['cells']} of {row['of']}", *([row["verdict"]] if "verdict" in row else [])]
 
 
 def methods(compared: Comparison) -> Table:
     """What each method does beyond what its case's methods share."""
     found = compared.methods
-    rows = [[str(row["method"]), _shown(row)] for row in found.to_dict("records")]
+    rows = [[str(row["method"]), *_ratio(row)] for row in _records(found)]
+    columns = ["method", *_RATIO, *_IS[: "verdict" in found]]
     note = "B's time over A's, less what the methods of each case share: what this method does that others do not."
-    return _table(compared, "methods", "Methods beside the others: B ÷ A", note, ["method", "B ÷ A"], rows, found)
+    return _table(compared, "methods", "Methods beside the others: B ÷ A", note, columns, rows, found)
 
 
 def cases(compared: Comparison) -> Table:
@@ -131,6 +139,5 @@ def _table(
     frame: pd.DataFrame,
 ) -> Table:
     """A table whose ratios say what they cross, on the page and in the file."""
-    label = compared.label
-    crossing = f" Every ratio crosses {label}." if label else ""
-    return Table(name, title, note + crossing, columns, rows, frame.assign(crosses=label or None))
+    crossing = f", {compared.crossing}" if compared.crossing else ""
+    return Table(name, title + crossing, note, columns, rows, frame.assign(crosses=compared.label or None))

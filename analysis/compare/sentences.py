@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
@@ -36,11 +37,11 @@ def said(compared: Comparison) -> dict[str, list[str]]:
 
 def _identity(compared: Comparison) -> Iterator[str]:
     found = compared.differences
-    software = [it for it in found if it.aspect == "software"]
+    software = comparability.label(it for it in found if it.aspect == "software")
     if not compared.one_machine:
         yield f"Not one machine: {comparability.label(it for it in found if it.aspect != 'numerics')}."
     elif software:
-        yield f"One machine, other software: {comparability.label(software)}."
+        yield f"One machine, {software}."
     else:
         yield "A and B are runs of one machine, as far as they tell, with the same torch."
     numerics = comparability.label(it for it in found if it.aspect == "numerics")
@@ -59,8 +60,7 @@ def _counted(compared: Comparison) -> Iterator[str]:
 
 
 def _crossing(compared: Comparison) -> str:
-    aspects = dict.fromkeys(it.aspect for it in compared.differences)
-    return f" (across other {text.listed(aspects)})" if aspects else ""
+    return f" ({crossing})" if (crossing := compared.crossing) else ""
 
 
 def _ratio(row: Any, name: str = "ratio") -> str:
@@ -114,12 +114,15 @@ def _case(row: Any) -> str:
 def _times(compared: Comparison) -> Iterator[str]:
     across = _crossing(compared)
     for family, rows in compared.sizes.groupby("family", sort=False):
-        parts = [
-            f"{text.interval(row['ratio'], row['ratio_low'], row['ratio_high'])} at n = {row['size']} "
-            f"({row['cells']} of {row['of']} cells{'' if row['verdict'] == 'undecided' else ', ' + row['verdict']})"
-            for row in rows.to_dict("records")
-        ]
-        yield f"B's time over A's{across}, {FAMILIES.get(str(family), str(family))}: {text.listed(parts)}."
+        parts = []
+        for verdict, group in groupby(rows.to_dict("records"), key=lambda row: str(row["verdict"])):
+            same = list(group)
+            ratios = [text.interval(row["ratio"], row["ratio_low"], row["ratio_high"]) for row in same]
+            parts.append(f"{verdict} at n = {text.listed(str(row['size']) for row in same)}: {text.listed(ratios)}")
+        who = FAMILIES.get(str(family), str(family))
+        planned = compared.families.loc[compared.families["family"] == family, "of"].sum()
+        count = f"{rows['cells'].sum()} of {planned} cells"
+        yield f"{who[0].upper()}{who[1:]}, B's time over A's{across}, {count}: {'; '.join(parts)}."
     judged = compared.cells[compared.cells["verdict"].notna()]
     if len(judged):
         yield f"Of {len(judged)} cells by themselves, B is {_judged(judged)} (a band of ±{100 * compared.band:g} %)."
@@ -161,12 +164,12 @@ def _precision(compared: Comparison) -> Iterator[str]:
         where = text.listed(map(str, dict.fromkeys(rows["dtype"])))
         verb = "is" if len(rows) == 1 else "are"
         lost = int((rows["lost_finite" if word == "less" else "gained_finite"] > 0).sum())
-        ratios = rows["error_ratio"].sort_values(ascending=word == "more")
-        most = [text.number(value, 2) for value in dict.fromkeys([ratios.median(), ratios.iloc[0]])]
+        factors = rows["error_ratio"] if word == "less" else 1 / rows["error_ratio"]
+        middle, most = (text.number(value, 2) for value in (factors.median(), factors.max()))
         finite = f"; {lost} are finite in {'A' if word == 'less' else 'B'} alone" if lost else ""
         yield (
-            f"{len(rows)} {verb} {word} precise in B, by a factor above {LESS_PRECISE:g}, in {where}: B's error is "
-            f"{' in the middle, at most '.join(most)} times A's{finite}."
+            f"{len(rows)} {verb} {word} precise in B, in {where}: by a factor above {LESS_PRECISE:g}, {middle} in the "
+            f"middle, {most} at most{finite}."
         )
     alike = scored[scored["precision"] == "alike"]
     if len(alike):

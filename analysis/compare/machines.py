@@ -1,0 +1,82 @@
+"""Several runs side by side: what each ran on, and each against the first. Frames in, tables out; no torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis import pages, text
+from analysis.compare import page
+from analysis.compare.comparability import computes
+from analysis.compare.comparison import Comparison, compare
+from analysis.compare.sentences import said
+from analysis.frames import Frames
+from analysis.tables import Table
+
+
+@dataclass(frozen=True)
+class Against:
+    """One run against the first: its name, what its ratios cross, and the comparison in sentences under headings."""
+
+    name: str
+    label: str
+    said: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Machines:
+    """The section of a page over several runs: `sides`, a row per run, and each run but the first `against` it."""
+
+    first: str
+    sides: Table
+    against: list[Against]
+    sizes: Table
+
+
+def side_by_side(frames: Frames) -> Machines | None:
+    """Each run of `frames` against the first; None where there is only one. Raises StoreError on unreadable samples."""
+    if len(frames.runs) < 2:
+        return None
+    runs = [frames.of_run(run["run_id"]) for run in frames.runs]
+    compared = [compare(runs[0], other) for other in runs[1:]]
+    names = [pages.named(run) for run in runs]
+    against = [
+        Against(name, comparison.label, said(comparison)) for name, comparison in zip(names[1:], compared, strict=True)
+    ]
+    return Machines(names[0], _sides(runs, compared), against, _sizes(names[1:], compared))
+
+
+def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
+    rows = []
+    for run, label in zip(runs, ["", *(it.label or "nothing that matters" for it in compared)], strict=True):
+        told, cells = run.runs[0], run.cells
+        versions = told.get("versions")
+        rows.append(
+            {
+                "run": pages.named(run),
+                "computes": computes(told, cells),
+                "torch": str(versions.get("torch", "–")) if isinstance(versions, dict) else "–",
+                "numerics": ", ".join(sorted(map(str, set(cells["numerics"])))),
+                "threads": ", ".join(map(str, sorted(set(cells["threads"])))),
+                "cells ok": f"{(cells['status'] == 'ok').sum()} of {len(cells)}",
+                "started": str(told.get("started") or "–"),
+                "a ratio to the first crosses": label or "–",
+            }
+        )
+    frame = pd.DataFrame(rows)
+    texts = [[text.short(value, 120) for value in row] for row in frame.itertuples(index=False)]
+    return Table("machines", "Machines side by side", "", list(frame), texts, frame)
+
+
+def _sizes(names: list[str], compared: list[Comparison]) -> Table:
+    tables = [page.sizes(it) for it in compared]
+    columns = ["run", *dict.fromkeys(name for table in tables for name in table.columns)]
+    rows = [
+        [name, *(dict(zip(table.columns, row, strict=True)).get(column, "–") for column in columns[1:])]
+        for name, table in zip(names, tables, strict=True)
+        for row in table.rows
+    ]
+    frame = pd.concat([table.frame.assign(run=name) for name, table in zip(names, tables, strict=True)])
+    title = "Time by family and size, over the first run's"
+    return Table("machines_sizes", title, tables[0].note, columns, rows, frame)
