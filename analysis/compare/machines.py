@@ -17,10 +17,9 @@ from analysis.tables import Table
 
 @dataclass(frozen=True)
 class Against:
-    """One run against the first: its name, what its ratios cross, and the comparison in sentences under headings."""
+    """One run against the first: its name, and the comparison in sentences under headings."""
 
     name: str
-    label: str
     said: dict[str, list[str]]
 
 
@@ -41,9 +40,7 @@ def side_by_side(frames: Frames) -> Machines | None:
     runs = [frames.of_run(run["run_id"]) for run in frames.runs]
     compared = [compare(runs[0], other) for other in runs[1:]]
     names = [pages.named(run) for run in runs]
-    against = [
-        Against(name, comparison.label, said(comparison)) for name, comparison in zip(names[1:], compared, strict=True)
-    ]
+    against = [Against(name, said(comparison)) for name, comparison in zip(names[1:], compared, strict=True)]
     return Machines(names[0], _sides(runs, compared), against, _sizes(names[1:], compared))
 
 
@@ -66,7 +63,7 @@ def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
         )
     frame = pd.DataFrame(rows)
     texts = [[text.short(value, 120) for value in row] for row in frame.itertuples(index=False)]
-    return Table("machines", "Machines side by side", "", list(frame), texts, frame)
+    return Table("machines", "Machines side by side", "", [str(name) for name in frame], texts, frame)
 
 
 def _sizes(names: list[str], compared: list[Comparison]) -> Table:

@@ -30,7 +30,6 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
         "title": f"Compared: {pages.named(frames_a)} (A) and {pages.named(frames_b)} (B)",
         "a": {"on": pages.on_what(frames_a)},
         "b": {"on": pages.on_what(frames_b)},
-        "label": compared.label,
         "said": said(compared),
         "differences": [different, otherwise],
         "tables": [table for table in tables if table.rows],

@@ -27,8 +27,11 @@ MOST_NAMED = 4
 
 def said(compared: Comparison) -> dict[str, list[str]]:
     """Heading → sentences: what is compared, times, overhead and work, precision."""
+    what = [*_identity(compared), *_counted(compared)]
+    if not compared.cells["reason"].isna().any():
+        return {"What is compared": what}
     return {
-        "What is compared": [*_identity(compared), *_counted(compared)],
+        "What is compared": what,
         "Time": list(_times_on_one_machine(compared) if compared.one_machine else _times(compared)),
         "Overhead and work": list(_moves(compared)),
         "Precision": list(_precision(compared)),
