@@ -17,10 +17,11 @@ from analysis.tables import Table
 
 @dataclass(frozen=True)
 class Against:
-    """One run against the first: its name, and the comparison in sentences under headings."""
+    """One run against the first: its name, the comparison in sentences under headings, its cells."""
 
     name: str
     said: dict[str, list[str]]
+    cells: Table
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Machines:
     against: list[Against]
     sizes: Table
 
+    @property
+    def tables(self) -> list[Table]:
+        """Every table, to be written as CSV."""
+        return [self.sides, self.sizes, *(other.cells for other in self.against)]
+
 
 def side_by_side(frames: Frames) -> Machines | None:
     """Each run of `frames` against the first; None where there is only one. Raises StoreError on unreadable samples."""
@@ -40,7 +46,14 @@ def side_by_side(frames: Frames) -> Machines | None:
     runs = [frames.of_run(run["run_id"]) for run in frames.runs]
     compared = [compare(runs[0], other) for other in runs[1:]]
     names = [pages.named(run) for run in runs]
-    against = [Against(name, said(comparison)) for name, comparison in zip(names[1:], compared, strict=True)]
+    against = [
+        Against(
+            name,
+            said(comparison),
+            page.cells(comparison).renamed(text.file_name(f"{run.runs[0]['run_id']}-against_first")),
+        )
+        for name, run, comparison in zip(names[1:], runs[1:], compared, strict=True)
+    ]
     return Machines(names[0], _sides(runs, compared), against, _sizes(names[1:], compared))
 
 
