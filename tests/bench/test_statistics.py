@@ -187,6 +187,18 @@ def test_a_table_says_same_where_it_is_known_and_names_the_one_that_differs():
     assert found == ["same", "undecided", "slower", None, None]
 
 
+def test_of_what_is_called_the_same_at_most_one_in_twenty_is_not():
+    rng = np.random.default_rng(0)
+    shares = []
+    for _ in range(200):
+        differs = np.arange(200) < 100
+        logs = np.where(differs, math.log(1.05), 0.0) + rng.normal(0, 0.013, 200)  # half at the band's very edge
+        found = np.array(verdicts.decided(np.exp(logs), np.full(200, 0.013), np.full(200, np.inf), band=0.05))
+        shares.append((found[differs] == "same").sum() / max((found == "same").sum(), 1))
+        assert (found[~differs] == "same").mean() > 0.7
+    assert np.mean(shares) <= 0.05
+
+
 def test_cells_are_filled_from_raw_rows_and_the_baseline_is_one():
     cells = pd.DataFrame(
         {"case_id": "case", "cell_id": [f"case-{m}" for m in ("autograd", "textbook", "jacfwd")],
