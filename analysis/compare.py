@@ -33,7 +33,7 @@ def compare(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     device, `cell_id less device and threads`. The runs' processes are independent, so the interval is Welch's (1947)
     on the difference of mean log times: half-width t(ν)·√(s_a² + s_b²), ν by Satterthwaite (1946).
     """
-    a, b = (with_error(frames.cells, frames.errors) for frames in (frames_a, frames_b))
+    a, b = (with_error(frames.cells, frames.scores) for frames in (frames_a, frames_b))
     common = bool(set(a["device"]) & set(b["device"]))
     keys = SAME_DEVICE if common else OTHER_DEVICE
     told = [name for name in [*CASE, "method", "family"] if name not in keys]

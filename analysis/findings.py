@@ -36,7 +36,7 @@ class Finding:
     sentences: list[str]
 
 
-def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
+def findings(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
     """For each problem and wrt of one run: is it right; in float32 (else its first dtype), speed, growth, precision.
 
     `cells` as `analysis.work.with_limits` returns them.
@@ -52,7 +52,7 @@ def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFram
             *explained.sentences(explained.explained(case)),
             *growth(scaling.tail_exponents(case)),
             *preparation(scaling.preparing_pays(case)),
-            *precision(error_summary(case, errors)),
+            *precision(error_summary(case, scores)),
         ]
         first = case.iloc[0]
         found.append(Finding(problem, wrt, configuration(first, shape), sentences or ["Nothing could be measured."]))

@@ -32,7 +32,7 @@ def pooled(frames: Frames) -> Frames:
     cells = statistics.summarise(cells.assign(run_id=first), samples, segments)
     run = frames.runs[0] | {"label": f"{len(frames.runs)} runs pooled: {', '.join(r['run_id'] for r in frames.runs)}"}
     of_first = frames.of_run(first)
-    pool = Frames([run], cells, segments, of_first.errors, of_first.derivations)
+    pool = Frames([run], cells, segments, of_first.scores, of_first.derivations, of_first.folders)
     pool.__dict__["samples"] = samples  # already read: in place of the cached property's own reading
     return pool
 

@@ -83,14 +83,14 @@ def test_errors_are_medians_over_seeds_with_their_range(run_folder):
     frames = analysis.load([run_folder])
     cell = frames.cells[(frames.cells["status"] == "ok") & (frames.cells["dtype"] == "float32")].iloc[[0]]
     raw = frames.errors[(frames.errors["cell_id"] == cell["cell_id"].iloc[0]) & (frames.errors["data"] == "uniform")]
-    row = with_error(cell, frames.errors).iloc[0]
+    row = with_error(cell, frames.scores).iloc[0]
     assert row["rel_fro"] == raw["rel_fro"].median()
     assert (row["rel_fro_low"], row["rel_fro_high"]) == (raw["rel_fro"].min(), raw["rel_fro"].max())
 
 
 def test_a_gradient_that_is_not_finite_has_no_error_but_is_counted(run_folder):
     frames = analysis.load([run_folder])
-    scores = error_summary(frames.cells, frames.errors)
+    scores = error_summary(frames.cells, frames.scores)
     overflowed = scores[(scores["dtype"] == "float16") & (scores["size"] == 512)]
     assert len(overflowed) and overflowed["rel_fro"].isna().all()
     assert (overflowed["finite_seeds"] == 0).all() and (overflowed["seeds"] == 3).all()
