@@ -71,15 +71,22 @@ def _nonnegative(a: Floats, b: Floats, y: Floats) -> tuple[Floats, Floats]:
     return np.where(inside, alpha, np.where(on_a, of_a, 0.0)), np.where(inside, beta, np.where(on_a, 0.0, of_b))
 
 
+def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with the `overhead_s` of their series and method, the fit's `misfit`, and `overhead_share`, the overhead
+    over the time, at most 1; null where no fit is possible.
+    """
+    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
+    return fitted.assign(overhead_share=(fitted["overhead_s"] / fitted["time_s"]).clip(upper=1))
+
+
 def explained(cells: pd.DataFrame) -> pd.DataFrame:
     """Every cell of a form or of reverse mode whose ratio is above BEYOND or below one over it, and the `cause`.
 
     The cause is what fills more than half of the slower call, method or autograd: dispatch (its fitted overhead), else
     what limits it at the machine's ceilings: work (flops) or memory (bytes). Null where the fit is not possible, as
-    without flops. `overhead_share` is the fitted overhead over the time, at most 1.
+    without flops.
     """
-    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
-    fitted["overhead_share"] = (fitted["overhead_s"] / fitted["time_s"]).clip(upper=1)
+    fitted = with_overhead(cells)
     base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
     beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)
@@ -104,9 +111,11 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 def _sentences(rows: pd.DataFrame) -> Iterator[str]:
     unexplained = rows[rows["cause"].isna()]
-    for method, of_method in rows[rows["cause"].notna()].groupby("method", sort=False):
-        records = of_method.sort_values("size").to_dict("records")
-        for (slow, cause), group in groupby(records, key=lambda row: (row["ratio"] > 1, row["cause"])):
+    told = rows[rows["cause"].notna()]
+    records = told.sort_values("size").to_dict("records")
+    for method in told["method"].drop_duplicates():
+        of_method = [row for row in records if row["method"] == method]
+        for (slow, cause), group in groupby(of_method, key=lambda row: (row["ratio"] > 1, row["cause"])):
             same = list(group)
             yield f"{method} {_how(same, slow)} by {cause}: {_FIGURES[cause](same[-1], slow)}."
     if len(unexplained):

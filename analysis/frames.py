@@ -16,6 +16,9 @@ from analysis.scores import READ, SUMMARY, summarised
 from analysis.text import short
 from bench import schema, store
 
+CELL = ["run_id", "cell_id"]
+"""What a row of `cells` is known by."""
+
 CONFIGURATION = ["device", "threads", "numerics", "cache"]
 SERIES = ["run_id", "problem", "wrt", "shape", "dtype", *CONFIGURATION]
 """What the cases along one curve share: a case less its size. `shape` names the dimensions that a study overrode."""
@@ -193,17 +196,20 @@ def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     (their range), `seeds`, `finite_seeds`, the medians of `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`, the largest
     `ulp_max`. `scores` as `Frames` has them.
     """
-    scored = scores.loc[scores["seeds"] > 0, [*_CELL, "data", *SUMMARY]]
-    return cells.merge(scored, on=_CELL, how="inner")
+    own = of_cells(scores, cells)
+    return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY]], on=CELL, how="inner")
 
 
 def with_error(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """`cells` with their `rel_fro` on the data that is timed (uniform): the median over seeds, and its range."""
-    on_timed_data = (scores["seeds"] > 0) & (scores["data"] == schema.TIMED_DATA)
-    return cells.merge(scores.loc[on_timed_data, [*_CELL, *SUMMARY]], on=_CELL, how="left")
+    own = of_cells(scores, cells)
+    on_timed_data = (own["seeds"] > 0) & (own["data"] == schema.TIMED_DATA)
+    return cells.merge(own.loc[on_timed_data, [*CELL, *SUMMARY]], on=CELL, how="left")
 
 
-_CELL = ["run_id", "cell_id"]
+def of_cells(scores: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The `scores` of `cells` alone: a merge of few cells with all scores takes ten times as long."""
+    return scores[scores["cell_id"].isin(cells["cell_id"])]
 
 
 def flatten(value: object, name: str = "") -> dict[str, str]:

@@ -47,7 +47,8 @@ def summarised(errors: pa.Table | pd.DataFrame) -> pd.DataFrame:
         numbers = numbers.append_column(key, column.indices)
     found = reduce(_SQL, {"errors": numbers})
     for key, column in texts.items():
-        found[key] = column.dictionary.to_pandas().astype(object).to_numpy()[found[key].to_numpy("int64")]
+        names = column.dictionary.to_numpy(zero_copy_only=False)
+        found[key] = pd.Series(names[found[key].to_numpy("int64")], found.index, dtype=object)
     return found
 
 

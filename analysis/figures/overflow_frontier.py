@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import layout, style
+from analysis.frames import CELL, of_cells
 from analysis.scores import RANGE
 from analysis.text import short
 from bench.schema import DATA
@@ -32,12 +33,11 @@ def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data with `gradient` (a key of MARKS: the worst over seeds) and `loss_finite` (for all
     seeds), of the wrt and dtypes in which anything is not finite; empty where all is.
     """
-    worst = scores.loc[scores["finite"].notna(), ["run_id", "cell_id", "data", *RANGE]].astype(
-        dict.fromkeys(RANGE, bool)
-    )
+    seen = of_cells(scores, cells).dropna(subset="finite")
+    worst = seen[[*CELL, "data", *RANGE]].astype(dict.fromkeys(RANGE, bool))
     worst["gradient"] = worst["finite"].map({True: "finite", False: "not finite"})
     worst.loc[~worst["finite"] & worst["spurious"], "gradient"] = "spurious"
-    found = cells.merge(worst, on=["run_id", "cell_id"], how="inner")
+    found = cells.merge(worst, on=CELL, how="inner")
     series = ["wrt", "dtype", "shape"]
     failing = found.loc[~(found["finite"] & found["loss_finite"]), series].drop_duplicates()
     return found.merge(failing, on=series, how="inner")
