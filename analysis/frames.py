@@ -44,14 +44,15 @@ class Frames:
     @cached_property
     def samples(self) -> pd.DataFrame:
         """The raw samples, read when first asked for: they are many, and `cells` already summarises them."""
-        return self._whole("samples")
+        return self.read("samples")
 
     @cached_property
     def errors(self) -> pd.DataFrame:
         """The scores of every gradient, read when first asked for: they are many, and `scores` summarises them."""
-        return self._whole("errors")
+        return self.read("errors")
 
-    def _whole(self, name: str) -> pd.DataFrame:
+    def read(self, name: str) -> pd.DataFrame:
+        """One table of all the runs, read anew. Raises StoreError naming the file."""
         return pd.concat([_plain_text(store.read_table(folder, name)) for folder in self.folders], ignore_index=True)
 
     def of_run(self, run_id: str) -> Frames:
