@@ -81,12 +81,14 @@ def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataF
     exchangeable arms that is a symmetric error, however skewed their blocks.
     """
     wall = samples[samples["clock"] == "wall"]
-    wall = wall.assign(log=np.log(net_s(wall)), cell_id=wall["cell_id"].astype(str))
-    wall["baseline"] = wall["cell_id"].map(baselines)
+    codes, names = pd.factorize(wall["cell_id"])
+    code_of = {str(name): code for code, name in enumerate(names)}
+    baseline_of = np.array([code_of.get(baselines.get(name, ""), -1) for name in code_of], dtype=np.int64)
+    wall = wall[[*SEGMENT, "round"]].assign(log=np.log(net_s(wall)), baseline=baseline_of[codes])
     keys = ["baseline", "process", "segment", "round"]
-    of_baselines = wall[wall["cell_id"].isin(set(baselines.values()))].assign(baseline=wall["cell_id"])
-    beside = of_baselines.groupby(keys, sort=False)["log"].median().rename("beside").reset_index()
-    pairs = wall.dropna(subset=["baseline"]).merge(beside, on=keys)
+    is_baseline = np.isin(codes, baseline_of)
+    beside = wall[is_baseline].assign(baseline=codes[is_baseline]).groupby(keys, sort=False)["log"].median()
+    pairs = wall[wall["baseline"] >= 0].merge(beside.rename("beside").reset_index(), on=keys)
     return pairs[SEGMENT].assign(log=pairs["log"] - pairs["beside"])
 
 

@@ -47,7 +47,8 @@ def measured(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame)
     Runs whose processes are numbered apart add up: concatenate what each gives.
     """
     keys = ["case_id", "process", "segment"]
-    with_floors = samples.merge(segments[[*keys, "floor_s"]], on=keys, how="left")
+    taken = samples[[*keys, "cell_id", "round", "clock", "time_s"]]
+    with_floors = taken.merge(segments[[*keys, "floor_s"]], on=keys, how="left")
     baseline_of_case = cells[cells["method"] == BASELINE].set_index("case_id")["cell_id"]
     baselines = dict(zip(cells["cell_id"], cells["case_id"].map(baseline_of_case), strict=True))
     known = {cell: base for cell, base in baselines.items() if isinstance(base, str) and base != cell}
