@@ -100,6 +100,8 @@ def by_process(blocks: pd.DataFrame) -> pd.DataFrame:
     deviation / √n); NaN where there are fewer than four blocks.
     """
     keys = ["cell_id", "process"]
+    codes, names = pd.factorize(blocks["cell_id"])
+    blocks = blocks.assign(cell_id=codes)  # numbers group three times as fast as texts
     logs = blocks.groupby(keys, sort=False, observed=True)["log"]
     deviation = (blocks["log"] - logs.transform("median")).abs()
     spread = 1.2533 * 1.4826 * deviation.groupby([blocks[key] for key in keys], sort=False, observed=True).median()
@@ -107,7 +109,8 @@ def by_process(blocks: pd.DataFrame) -> pd.DataFrame:
     found["within"] = (spread**2 / found["count"]).where(found["count"] >= 4)
     medians = blocks.groupby(SEGMENT, sort=False, observed=True)["log"].median()
     of_segments = medians.groupby(keys, sort=False, observed=True)
-    return found.assign(segments=of_segments.count(), variance=of_segments.var()).reset_index()
+    found = found.assign(segments=of_segments.count(), variance=of_segments.var()).reset_index()
+    return found.assign(cell_id=np.asarray(names)[found["cell_id"]])
 
 
 def over_processes(processes: pd.DataFrame) -> pd.DataFrame:
