@@ -27,7 +27,7 @@ from bench.schema import TIMED_DATA
 class Figured:
     """A figure of the report: its name (a file's), title, what to know when reading it, its frame and its function.
 
-    `frame` takes cells and scores (of `Frames`); where what it returns is empty, there is nothing to draw.
+    `frame` takes cells and errors; where what it returns is empty, there is nothing to draw.
     """
 
     name: str
@@ -37,18 +37,18 @@ class Figured:
     draw: Callable[[pd.DataFrame, Methods], Figure]
 
 
-def _timed_or_not(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+def _timed_or_not(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
     return cells if len(timed(cells)) else cells.head(0)
 
 
-def _scored(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    found = error_summary(cells, scores)
+def _scored(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    found = error_summary(cells, errors)
     drawable = (found["rel_fro"] > 0) & (found["data"] == TIMED_DATA)
     return found if drawable.any() else found.head(0)
 
 
-def _timed_and_scored(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    found = with_error(cells, scores)
+def _timed_and_scored(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+    found = with_error(cells, errors)
     return found if (timed(found)["rel_fro"] > 0).any() else found.head(0)
 
 
@@ -90,7 +90,7 @@ FIGURES = (
         "On uniform data, medians over seeds: the band goes from the median entry to the 99th percentile, the dotted "
         "line is the worst entry of any seed. Dashed: ½ ULP, the most that one rounding to nearest costs. "
         "A line that is not seen lies under another's.",
-        lambda cells, scores: ulp_frame(error_summary(cells, scores)),
+        lambda cells, errors: ulp_frame(error_summary(cells, errors)),
         ulp_quantiles,
     ),
     Figured(
@@ -99,7 +99,7 @@ FIGURES = (
         "Medians over seeds, in units of roundoff. Where terms cancel, the relative error grows as κ = ‖B‖ ÷ ‖g*‖ does "
         "(B: the sum of the terms' absolute values), which is the data's doing; the error relative to the terms "
         "is the method's. Dashed: u.",
-        lambda cells, scores: by_data_frame(error_summary(cells, scores)),
+        lambda cells, errors: by_data_frame(error_summary(cells, errors)),
         error_by_data,
     ),
     Figured(
