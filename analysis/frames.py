@@ -194,8 +194,8 @@ def timed(cells: pd.DataFrame) -> pd.DataFrame:
 
 def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
-    (their range), `seeds`, `finite_seeds`, the medians of `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`, the largest
-    `ulp_max`. `scores` as `Frames` has them.
+    (their range), `seeds`, `finite_seeds`, the medians of `digits`, `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`,
+    the largest `ulp_max`. `scores` as `Frames` has them.
     """
     own = of_cells(scores, cells)
     return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY]], on=CELL, how="inner")

@@ -15,6 +15,7 @@ SUMMARY = {
     "rel_fro_high": "max(rel_fro)",
     "seeds": "count(*)",
     "finite_seeds": "count(rel_fro)",
+    "digits": "median(digits)",
     "bwd_fro_u": "median(bwd_fro_u)",
     "kappa": "median(kappa)",
     "ulp_p50": "median(ulp_p50)",
@@ -24,11 +25,11 @@ SUMMARY = {
 """Over the seeds that have a reference. A gradient with a non-finite entry has no error: it counts in `seeds` alone."""
 RANGE = {
     "finite": "bool_and(n_inf + n_nan = 0)",
-    "spurious": "bool_or(coalesce(n_spurious, 0) > 0)",
+    "spurious": "bool_or(n_spurious > 0)",
     "loss_finite": "bool_and(loss_finite)",
 }
-"""Over the seeds whose entries and loss were looked at, with a reference or without: is the worst of them in range."""
-READ = [*KEYS, "reference", "rel_fro", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
+"""Over the seeds that tell it, with a reference or without: is the worst of them in range."""
+READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
         "n_nan", "n_inf", "n_spurious", "loss_finite"]  # fmt: skip
 """The columns of `errors` that this takes."""
 
@@ -55,7 +56,6 @@ def summarised(errors: pa.Table | pd.DataFrame) -> pd.DataFrame:
 _SQL = f"""
     SELECT {", ".join(KEYS)},
         {", ".join(f"{how} FILTER (WHERE reference IS NOT NULL) AS {name}" for name, how in SUMMARY.items())},
-        {", ".join(f"{how} FILTER (WHERE n_inf + n_nan IS NOT NULL AND loss_finite IS NOT NULL) AS {name}"
-                   for name, how in RANGE.items())}
+        {", ".join(f"{how} AS {name}" for name, how in RANGE.items())}
     FROM errors GROUP BY {", ".join(KEYS)} ORDER BY {", ".join(KEYS)}
 """  # fmt: skip

@@ -33,7 +33,7 @@ def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data with `gradient` (a key of MARKS: the worst over seeds) and `loss_finite` (for all
     seeds), of the wrt and dtypes in which anything is not finite; empty where all is.
     """
-    seen = of_cells(scores, cells).dropna(subset="finite")
+    seen = of_cells(scores, cells).dropna(subset=["finite", "loss_finite"]).fillna({"spurious": False})
     worst = seen[[*CELL, "data", *RANGE]].astype(dict.fromkeys(RANGE, bool))
     worst["gradient"] = worst["finite"].map({True: "finite", False: "not finite"})
     worst.loc[~worst["finite"] & worst["spurious"], "gradient"] = "spurious"
