@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
 from analysis import text
-from analysis.frames import SERIES, timed
+from analysis.curves import KEYS, curves
+from analysis.frames import SERIES
+from analysis.intervals import Floats
 from bench.schema import BASELINE
 
 BEYOND = 5.0
@@ -19,7 +20,7 @@ BEYOND = 5.0
 FAMILIES = ("analytic", "reverse")
 """The others do P times the work by their nature."""
 
-COSTS = [*SERIES, "method", "family", "work", "points", "overhead_s", "cost_s", "misfit"]
+COSTS = [*KEYS, "work", "points", "overhead_s", "cost_s", "misfit"]
 _SIDE = ["time_s", "flops", "bytes", "limit_s", "limited_by", "overhead_s", "overhead_share", "misfit"]
 EXPLAINED = [*SERIES, "method", "family", "size", "ratio", "cause", *_SIDE, *(f"{n}_autograd" for n in _SIDE)]
 
@@ -31,21 +32,51 @@ def costs(cells: pd.DataFrame) -> pd.DataFrame:
     Least squares of the relative error (nonnegative: Lawson & Hanson, Solving Least Squares Problems, 1974, ch. 23);
     `misfit` is the largest relative error that is left: the cost of work is not the same at every size.
     """
-    rows = []
-    keys = [*SERIES, "method", "family"]
-    for key, of_key in timed(cells).groupby(keys, sort=False):
-        curve = of_key.sort_values("size")
-        work = "bytes" if curve["limited_by"].iloc[-1] == "bytes" else "flops"
-        known = curve[curve[work] > 0]
-        if len(known) < 2:
-            continue
-        t = known["time_s"].to_numpy(float)
-        terms = np.column_stack([np.ones_like(t), known[work].to_numpy(float)]) / t[:, np.newaxis]
-        scales = np.linalg.norm(terms, axis=0)
-        shares, _ = nnls(terms / scales, np.ones_like(t))
-        misfit = float(np.abs(terms @ (shares / scales) - 1).max())
-        rows.append((*key, work, len(known), *(shares / scales), misfit))
-    return pd.DataFrame(rows, columns=COSTS)
+    whole = curves(cells)
+    by_bytes = whole.of_each((whole.cells["limited_by"] == "bytes").to_numpy()[whole.stops])
+    work = np.where(by_bytes, whole.cells["bytes"].to_numpy(float), whole.cells["flops"].to_numpy(float))
+    known = whole.where(work > 0)
+    rows = known.rectangle()
+    rows = rows[(rows >= 0).sum(axis=1) > 1]
+    there, first = rows >= 0, rows[:, 0]
+    t = known.cells["time_s"].to_numpy(float)[rows]
+    once, of_work = np.where(there, 1 / t, 0.0), np.where(there, work[work > 0][rows] / t, 0.0)
+    overhead_s, cost_s = _nonnegative(once, of_work, there.astype(float))
+    left = overhead_s[:, np.newaxis] * once + cost_s[:, np.newaxis] * of_work - there
+    misfit = np.abs(left).max(axis=1)
+    found: pd.DataFrame = known.cells[KEYS].iloc[first].reset_index(drop=True)
+    by = np.where(by_bytes[work > 0][first], "bytes", "flops")
+    fit = {"overhead_s": overhead_s, "cost_s": cost_s, "misfit": misfit}
+    return found.assign(work=by, points=there.sum(axis=1), **fit).reindex(columns=COSTS)
+
+
+def _nonnegative(a: Floats, b: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """The α, β ≥ 0 with the least ‖αa + βb − y‖², row by row: inside, or on the better of the two edges.
+
+    For two terms that is all that the algorithm of Lawson & Hanson comes to. b is made orthogonal to a first, as in QR:
+    the normal equations would square the condition number.
+    """
+
+    def along(x: Floats, z: Floats) -> Floats:
+        share: Floats = (x * z).sum(axis=1) / (x**2).sum(axis=1)
+        return share
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shadow = along(a, b)
+        beta = along(b - shadow[:, np.newaxis] * a, y)
+        alpha = along(a, y - beta[:, np.newaxis] * b)
+    of_a, of_b = along(a, y), along(b, y)
+    on_a = ((of_a[:, np.newaxis] * a - y) ** 2).sum(axis=1) < ((of_b[:, np.newaxis] * b - y) ** 2).sum(axis=1)
+    inside = (alpha >= 0) & (beta >= 0)
+    return np.where(inside, alpha, np.where(on_a, of_a, 0.0)), np.where(inside, beta, np.where(on_a, 0.0, of_b))
+
+
+def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with the `overhead_s` of their series and method, the fit's `misfit`, and `overhead_share`, the overhead
+    over the time, at most 1; null where no fit is possible.
+    """
+    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
+    return fitted.assign(overhead_share=(fitted["overhead_s"] / fitted["time_s"]).clip(upper=1))
 
 
 def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
@@ -68,17 +99,17 @@ def explained(cells: pd.DataFrame) -> pd.DataFrame:
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
     beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)
     rows = both[beyond & both["family"].isin(FAMILIES)].copy()
-    rows["cause"] = [_cause(row) for row in rows.to_dict("records")]
+    rows["cause"] = _causes(rows)
     return rows[EXPLAINED].reset_index(drop=True)
 
 
-def _cause(row: Any) -> str | None:
-    slower = "" if row["ratio"] > 1 else "_autograd"
-    if pd.isna(row["overhead_share"]) or pd.isna(row["overhead_share_autograd"]):
-        return None
-    if row[f"overhead_share{slower}"] > 0.5:
-        return "dispatch"
-    return "memory" if row[f"limited_by{slower}"] == "bytes" else "work"
+def _causes(rows: pd.DataFrame) -> pd.Series[str]:
+    slow = rows["ratio"] > 1
+    share = rows["overhead_share"].where(slow, rows["overhead_share_autograd"])
+    limited_by = rows["limited_by"].where(slow, rows["limited_by_autograd"])
+    unknown = rows[["overhead_share", "overhead_share_autograd"]].isna().any(axis=1)
+    causes = np.select([share > 0.5, limited_by == "bytes"], ["dispatch", "memory"], "work")
+    return pd.Series(causes, rows.index, dtype=object).where(~unknown, None)
 
 
 def sentences(rows: pd.DataFrame) -> list[str]:
@@ -88,9 +119,11 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 def _sentences(rows: pd.DataFrame) -> Iterator[str]:
     unexplained = rows[rows["cause"].isna()]
-    for method, of_method in rows[rows["cause"].notna()].groupby("method", sort=False):
-        records = of_method.sort_values("size").to_dict("records")
-        for (slow, cause), group in groupby(records, key=lambda row: (row["ratio"] > 1, row["cause"])):
+    told = rows[rows["cause"].notna()]
+    records = told.sort_values("size").to_dict("records")
+    for method in told["method"].drop_duplicates():
+        of_method = [row for row in records if row["method"] == method]
+        for (slow, cause), group in groupby(of_method, key=lambda row: (row["ratio"] > 1, row["cause"])):
             same = list(group)
             yield f"{method} {_how(same, slow)} by {cause}: {_FIGURES[cause](same[-1], slow)}."
     if len(unexplained):

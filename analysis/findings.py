@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ RIGHT = {"exact": "exactly right", "rounded_constants": "right up to constants t
 """Verdicts of right derivations, in words."""
 
 Key = tuple[Any, ...]
+OF_SERIES = ["problem", "wrt", "shape", *CONFIGURATION]
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,29 @@ class Finding:
     sentences: list[str]
 
 
-def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
+def findings(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
     """For each problem and wrt of one run: is it right; in float32 (else its first dtype), speed, growth, precision.
 
     `cells` as `analysis.work.with_limits` returns them.
     """
+    series = dict(_series(cells))
+    led = pd.concat(series.values()) if series else cells
+    crossed, reasons = _by_series(scaling.crossovers(led)), _by_series(explained.explained(led))
+    exponents, prepared = _by_series(scaling.tail_exponents(led)), _by_series(scaling.preparing_pays(led))
+    scored = _by_series(error_summary(led, scores))
     found = []
-    for (problem, wrt, shape, *_), case in _series(cells):
+    for key, case in series.items():
+        problem, wrt, shape = key[:3]
         sentences = [
             *rightness(derivations[(derivations["problem"] == problem) & (derivations["wrt"] == wrt)]),
             *speed(case),
-            *crossings(scaling.crossovers(case)),
+            *crossings(crossed(key)),
             *gulf(case),
             *launches.sentences(case),
-            *explained.sentences(explained.explained(case)),
-            *growth(scaling.tail_exponents(case)),
-            *preparation(scaling.preparing_pays(case)),
-            *precision(error_summary(case, errors)),
+            *explained.sentences(reasons(key)),
+            *growth(exponents(key)),
+            *preparation(prepared(key)),
+            *precision(scored(key)),
         ]
         first = case.iloc[0]
         found.append(Finding(problem, wrt, configuration(first, shape), sentences or ["Nothing could be measured."]))
@@ -61,10 +68,16 @@ def findings(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFram
 
 def _series(cells: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
     """Each problem × wrt × shape × configuration, reduced to the dtype that its sentences are about."""
-    for key, of_key in cells.groupby(["problem", "wrt", "shape", *CONFIGURATION], sort=False):
+    for key, of_key in cells.groupby(OF_SERIES, sort=False):
         dtypes = list(dict.fromkeys(of_key["dtype"]))
         dtype = "float32" if "float32" in dtypes else dtypes[0]
         yield key, of_key[of_key["dtype"] == dtype]
+
+
+def _by_series(frame: pd.DataFrame) -> Callable[[Key], pd.DataFrame]:
+    """Series → its rows of a table that was made for all of them at once, which takes little longer than for one."""
+    parts = dict(iter(frame.groupby(OF_SERIES, sort=False)))
+    return lambda key: parts.get(key, frame.head(0))
 
 
 def configuration(cell: Any, shape: str = "") -> str:

@@ -12,14 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.scores import READ, SUMMARY, summarised
 from analysis.text import short
 from bench import schema, store
+
+CELL = ["run_id", "cell_id"]
+"""What a row of `cells` is known by."""
 
 CONFIGURATION = ["device", "threads", "numerics", "cache"]
 SERIES = ["run_id", "problem", "wrt", "shape", "dtype", *CONFIGURATION]
 """What the cases along one curve share: a case less its size. `shape` names the dimensions that a study overrode."""
 
-TABLES = ("cells", "segments", "errors", "derivations")
+TABLES = ("cells", "segments", "scores", "derivations")
 
 
 @dataclass(frozen=True)
@@ -27,22 +31,29 @@ class Frames:
     """The tables of some runs, concatenated (columns as in `bench.schema`, texts as plain strings), in run order.
 
     `cells` has one more column, `shape`: the dimensions that the study overrode, as multiples of the size (`m = 32 n`
-    for size n), else empty.
+    for size n), else empty. `scores` summarises the errors over seeds: see `analysis.scores.summarised`.
     """
 
     runs: list[dict[str, Any]]
     cells: pd.DataFrame
     segments: pd.DataFrame
-    errors: pd.DataFrame
+    scores: pd.DataFrame
     derivations: pd.DataFrame
     folders: list[Path] = field(default_factory=list)
 
     @cached_property
     def samples(self) -> pd.DataFrame:
         """The raw samples, read when first asked for: they are many, and `cells` already summarises them."""
-        return pd.concat(
-            [_plain_text(store.read_table(folder, "samples")) for folder in self.folders], ignore_index=True
-        )
+        return self.read("samples")
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """The scores of every gradient, read when first asked for: they are many, and `scores` summarises them."""
+        return self.read("errors")
+
+    def read(self, name: str) -> pd.DataFrame:
+        """One table of all the runs, read anew. Raises StoreError naming the file."""
+        return pd.concat([_plain_text(store.read_table(folder, name)) for folder in self.folders], ignore_index=True)
 
     def of_run(self, run_id: str) -> Frames:
         """The same tables, of one run only."""
@@ -78,15 +89,16 @@ def load(paths: Iterable[str | Path]) -> Frames:
     for message in refused:
         print(f"warning: left out: {message}", file=sys.stderr)
     whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
-    whole["cells"]["shape"] = [
-        _shape(*row) for row in whole["cells"][["case_id", "problem", "wrt", "size", "dims"]].itertuples(index=False)
-    ]
+    cases = whole["cells"][["case_id", "problem", "wrt", "size", "dims"]].drop_duplicates("case_id")
+    shapes = {case[0]: _shape(*case) for case in cases.itertuples(index=False)}
+    whole["cells"]["shape"] = whole["cells"]["case_id"].map(shapes).astype(object)
     return Frames(runs, **whole, folders=folders)
 
 
 def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     run = store.read_description(folder)
-    tables = {name: _plain_text(store.read_table(folder, name)) for name in TABLES}
+    tables = {name: _plain_text(store.read_table(folder, name)) for name in ("cells", "segments", "derivations")}
+    tables["scores"] = summarised(store.read_arrow(folder, "errors", READ))
     for degrees in ("time_degrees", "ratio_degrees"):
         tables["cells"][degrees] = tables["cells"][degrees].fillna(_plain_degrees(tables["cells"]["processes"]))
     # The rows' own run_id joins the tables, so it also names the run.
@@ -180,31 +192,25 @@ def timed(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells["status"].isin(schema.TIMED_STATUSES) & (cells["time_s"] > 0)]
 
 
-def error_summary(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
-    (their range), `seeds`, `finite_seeds`, the medians of `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`, the largest
-    `ulp_max`. A gradient with a non-finite entry has no error: it counts in `seeds` alone.
+    (their range), `seeds`, `finite_seeds`, the medians of `digits`, `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`,
+    the largest `ulp_max`. `scores` as `Frames` has them.
     """
-    scored = errors[errors["reference"].notna()]
-    medians = {name: (name, "median") for name in ("bwd_fro_u", "kappa", "ulp_p50", "ulp_p99")}
-    of_rel_fro = {
-        "rel_fro": "median",
-        "rel_fro_low": "min",
-        "rel_fro_high": "max",
-        "seeds": "size",
-        "finite_seeds": "count",
-    }
-    counts = {name: ("rel_fro", how) for name, how in of_rel_fro.items()}
-    by_data = scored.groupby(["run_id", "cell_id", "data"], sort=False)
-    summary = by_data.agg(**counts, **medians, ulp_max=("ulp_max", "max")).reset_index()
-    return cells.merge(summary, on=["run_id", "cell_id"], how="inner")
+    own = of_cells(scores, cells)
+    return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY]], on=CELL, how="inner")
 
 
-def with_error(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+def with_error(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """`cells` with their `rel_fro` on the data that is timed (uniform): the median over seeds, and its range."""
-    summary = error_summary(cells[["run_id", "cell_id"]], errors)
-    on_timed_data = summary[summary["data"] == schema.TIMED_DATA].drop(columns="data")
-    return cells.merge(on_timed_data, on=["run_id", "cell_id"], how="left")
+    own = of_cells(scores, cells)
+    on_timed_data = (own["seeds"] > 0) & (own["data"] == schema.TIMED_DATA)
+    return cells.merge(own.loc[on_timed_data, [*CELL, *SUMMARY]], on=CELL, how="left")
+
+
+def of_cells(scores: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """The `scores` of `cells` alone: a merge of few cells with all scores takes ten times as long."""
+    return scores[scores["cell_id"].isin(cells["cell_id"])]
 
 
 def flatten(value: object, name: str = "") -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -15,37 +18,50 @@ PASSING = ("load_1min", "source.", "sm_clock_mhz", "throttle_reasons", "unread."
 """State that differs from one minute to the next, and the commit: runs of one machine and one torch still pool."""
 
 
+@dataclass(frozen=True)
+class Pool(Frames):
+    """Several runs as one, whose raw rows are those of the runs `apart`."""
+
+    apart: list[Frames] = field(kw_only=True)
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """The raw samples of all runs, processes numbered on; read when first asked for."""
+        return pd.concat(_numbered(self.apart, [run.read("samples") for run in self.apart]), ignore_index=True)
+
+
 def pooled(frames: Frames) -> Frames:
     """One run out of these: processes numbered on, times and ratios summarised anew over all of them.
 
     Cells, errors and derivations are the first run's; a cell that it did not time takes the row of a run that did.
-    Raises StoreError where the runs differ in study, versions or machine.
+    Samples are summarised run by run, so that no more than one run's are in memory. Raises StoreError where the runs
+    differ in study, versions or machine.
     """
     _check_alike(frames)
-    first = str(frames.runs[0]["run_id"])
-    samples, segments = _renumbered(frames)
+    apart = [frames.of_run(str(run["run_id"])) for run in frames.runs]
+    first = apart[0]
     measured = frames.cells["time_s"].notna()
-    cells = frames.cells[measured | (frames.cells["run_id"] == first)]
+    cells = frames.cells[measured | (frames.cells["run_id"] == first.runs[0]["run_id"])]
     cells = cells.sort_values("time_s", key=lambda times: times.isna(), kind="stable").drop_duplicates("cell_id")
     order = {cell_id: place for place, cell_id in enumerate(dict.fromkeys(frames.cells["cell_id"]))}
     cells = cells.sort_values("cell_id", key=lambda ids: ids.map(order), ignore_index=True)
-    cells = statistics.summarise(cells.assign(run_id=first), samples, segments)
-    run = frames.runs[0] | {"label": f"{len(frames.runs)} runs pooled: {', '.join(r['run_id'] for r in frames.runs)}"}
-    of_first = frames.of_run(first)
-    pool = Frames([run], cells, segments, of_first.errors, of_first.derivations)
-    pool.__dict__["samples"] = samples  # already read: in place of the cached property's own reading
-    return pool
+    cells = cells.assign(run_id=first.runs[0]["run_id"])
+    segments = list(_numbered(apart, (run.segments for run in apart)))
+    samples = _numbered(apart, (run.read("samples") for run in apart))
+    of_runs = [statistics.measured(cells, *raw) for raw in zip(samples, segments, strict=True)]
+    whole = pd.concat(segments, ignore_index=True)
+    cells = statistics.filled(
+        cells, {name: pd.concat([of_run[name] for of_run in of_runs]) for name in of_runs[0]}, whole
+    )
+    run = first.runs[0] | {"label": f"{len(apart)} runs pooled: {', '.join(r['run_id'] for r in frames.runs)}"}
+    return Pool([run], cells, whole, first.scores, first.derivations, first.folders, apart=apart)
 
 
-def _renumbered(frames: Frames) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Samples and segments of all runs, as of the first one, with no process number twice."""
-    tables = []
-    numbers = {run["run_id"]: place for place, run in enumerate(frames.runs)}
-    stride = int(frames.segments["process"].max()) + 1 if len(frames.segments) else 1
-    for table in (frames.samples, frames.segments):
-        process = table["process"] + stride * table["run_id"].map(numbers)
-        tables.append(table.assign(process=process, run_id=frames.runs[0]["run_id"]))
-    return tables[0], tables[1]
+def _numbered(apart: list[Frames], tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """A table of each run, as of the first, with no process number twice."""
+    stride = max((int(run.segments["process"].max()) for run in apart if len(run.segments)), default=0) + 1
+    for place, table in enumerate(tables):
+        yield table.assign(process=table["process"] + stride * place, run_id=apart[0].runs[0]["run_id"])
 
 
 def _check_alike(frames: Frames) -> None:

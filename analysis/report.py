@@ -82,9 +82,9 @@ def _section(frames: Frames, folder: Path, prefixed: bool) -> dict[str, Any]:
         "summary": [findings.coverage(cells), findings.derivations(frames.derivations)],
         "findings": [
             {"title": f"{problems[it.problem]['label']}: {it.wrt}", "where": it.where, "sentences": it.sentences}
-            for it in findings.findings(ordered, frames.errors, frames.derivations)
+            for it in findings.findings(ordered, frames.scores, frames.derivations)
         ],
-        "figures": _figures(run, ordered, frames.errors, problems, folder / "figures", prefix),
+        "figures": _figures(run, ordered, frames.scores, problems, folder / "figures", prefix),
         "tables": [
             {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
             for it in _tables(ordered, frames, folder, prefix)
@@ -103,7 +103,7 @@ def _tables(cells: pd.DataFrame, frames: Frames, folder: Path, prefix: str) -> l
         tables.exponents(cells),
         tables.local_exponents(cells),
         tables.preparing(cells),
-        tables.all_cells(cells, frames.errors),
+        tables.all_cells(cells, frames.scores),
     ]
     named = [table.renamed(f"{prefix}{table.name}") for table in made]
     for table in named:
@@ -114,7 +114,7 @@ def _tables(cells: pd.DataFrame, frames: Frames, folder: Path, prefix: str) -> l
 def _figures(
     run: dict[str, Any],
     cells: pd.DataFrame,
-    errors: pd.DataFrame,
+    scores: pd.DataFrame,
     problems: dict[str, dict[str, Any]],
     folder: Path,
     prefix: str,
@@ -127,7 +127,7 @@ def _figures(
         several = cells.loc[cells["problem"] == problem, CONFIGURATION].drop_duplicates().shape[0] > 1
         where = "-".join(map(str, configured)) if several else ""
         for figure in FIGURES:
-            frame = figure.frame(part, errors)
+            frame = figure.frame(part, scores)
             if frame.empty:
                 continue
             title = " · ".join(filter(None, (problems[problem]["label"], figure.title, where)))

@@ -6,12 +6,10 @@ the columns of `SERIES` and `method`. Intervals are 95 % and come from the cells
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 
+from analysis.curves import KEYS, Integers, curves
 from analysis.frames import SERIES, timed
 from analysis.intervals import Floats, half_width, log_standard_error
 from bench.schema import BASELINE
@@ -20,67 +18,70 @@ from bench.statistics import BAND, decided, verdict_of
 TAIL = 4
 """A tail exponent is fitted over the sizes of at least the largest over this."""
 
-EXPONENTS = [*SERIES, "method", "family", "scope", "size_from", "size_to", "points"]
-CROSSOVERS = [*SERIES, "method", "family", "size_from", "size_to", "relation"]
+EXPONENTS = [*KEYS, "scope", "size_from", "size_to", "points", "exponent", "exponent_low", "exponent_high"]
+CROSSOVERS = [*KEYS, "size_from", "size_to", "relation", "size", "size_low", "size_high"]
 PREPARING = [*SERIES, "size", "dims", "method", "other", "setup_s", "time_s", "other_time_s"]
 
 
-def _curves(cells: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
-    """Each series × method and its timed cells by size."""
-    keys = [*SERIES, "method", "family"]
-    for key, curve in timed(cells).groupby(keys, sort=False):
-        yield dict(zip(keys, key, strict=True)), curve.sort_values("size")
+def _slopes(points: pd.DataFrame, rows: Integers) -> tuple[Floats, Floats, Floats]:
+    """Weighted least-squares slopes of log time on log size, with their 95 % intervals.
 
-
-def _slope(curve: pd.DataFrame) -> tuple[float, float, float]:
-    """Weighted least-squares slope of log time on log size, with its 95 % interval.
-
-    β = Σw(x−x̄)y / Σw(x−x̄)², w = 1/s². A spread below the ±1 % band is processes agreeing by luck, so s is at least
-    that. With more than two points the interval is widened by √(χ²/(k−2)) where that exceeds 1, so that a curve that is
-    no power law says so: R. T. Birge, "The calculation of errors by the method of least squares", Phys. Rev. 40 (1932).
+    `rows` of `points` are curve × point, -1 where a curve has no more. β = Σw(x−x̄)y / Σw(x−x̄)², w = 1/s². A spread
+    below the ±1 % band is processes agreeing by luck, so s is at least that. With more than two points the interval is
+    widened by √(χ²/(k−2)) where that exceeds 1, so that a curve that is no power law says so: R. T. Birge, "The
+    calculation of errors by the method of least squares", Phys. Rev. 40 (1932).
     """
-    x, y = np.log(curve["size"].to_numpy(float)), np.log(curve["time_s"].to_numpy(float))
-    degrees = curve["time_degrees"].to_numpy(float)
-    errors = np.maximum(log_standard_error(curve["time_low_s"], curve["time_high_s"], degrees), BAND)
-    weights = 1 / errors**2 if np.isfinite(errors).all() else np.ones_like(x)
-    centred = x - np.average(x, weights=weights)
-    shares = weights * centred / (weights * centred**2).sum()
-    slope = float(shares @ y)
-    residuals = y - np.average(y, weights=weights) - slope * centred
-    lack_of_fit = float((weights * residuals**2).sum()) / (len(x) - 2) if len(x) > 2 else 1.0
-    half = float(half_width(shares * errors, degrees)) * max(1.0, lack_of_fit) ** 0.5
-    return slope, slope - half, slope + half
+    there = rows >= 0
+    size, time_s, low, high, degrees = (points[name].to_numpy(float)[rows] for name in ("size", *_TIMES))
+    x, y = np.log(size), np.log(time_s)
+    errors = np.where(there, np.maximum(log_standard_error(low, high, degrees), BAND), 0.0)
+    known = np.isfinite(errors).all(axis=1, keepdims=True)
+    weights = np.where(there, 1 / np.where(known & there, errors, 1.0) ** 2, 0.0)
+    centred = x - _mean(x, weights)
+    shares = weights * centred / (weights * centred**2).sum(axis=1, keepdims=True)
+    slopes = (shares * y).sum(axis=1)
+    residuals = y - _mean(y, weights) - slopes[:, np.newaxis] * centred
+    free = there.sum(axis=1) - 2
+    lack_of_fit = np.where(free > 0, (weights * residuals**2).sum(axis=1) / np.maximum(free, 1), 1.0)
+    half = half_width(shares * errors, np.where(there, degrees, np.inf)) * np.sqrt(np.maximum(lack_of_fit, 1.0))
+    return slopes, slopes - half, slopes + half
 
 
-def _exponents(curve: pd.DataFrame, scope: str) -> dict[str, object]:
-    found = dict(zip(("exponent", "exponent_low", "exponent_high"), _slope(curve), strict=True))
-    sizes = curve["size"]
-    return {"scope": scope, "size_from": sizes.iloc[0], "size_to": sizes.iloc[-1], "points": len(curve), **found}
+def _mean(values: Floats, weights: Floats) -> Floats:
+    mean: Floats = (weights * values).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
+    return mean
+
+
+def _exponents(points: pd.DataFrame, rows: Integers, scope: str) -> pd.DataFrame:
+    counts = (rows >= 0).sum(axis=1)
+    first, last = rows[:, 0], rows[np.arange(len(rows)), counts - 1]
+    sizes = points["size"].to_numpy()
+    found = points[KEYS].iloc[first].reset_index(drop=True)
+    found = found.assign(scope=scope, size_from=sizes[first], size_to=sizes[last], points=counts)
+    slopes = zip(("exponent", "exponent_low", "exponent_high"), _slopes(points, rows), strict=True)
+    return found.assign(**dict(slopes))[EXPONENTS]
 
 
 def local_exponents(cells: pd.DataFrame) -> pd.DataFrame:
     """The exponent between every two successive sizes of a curve: log(t₂/t₁) / log(n₂/n₁)."""
-    rows = [
-        key | _exponents(curve.iloc[start : start + 2], "local")
-        for key, curve in _curves(cells)
-        for start in range(len(curve) - 1)
-    ]
-    return pd.DataFrame(rows, columns=[*EXPONENTS, "exponent", "exponent_low", "exponent_high"])
+    found = curves(cells)
+    starts = np.flatnonzero(found.number[1:] == found.number[:-1])
+    return _exponents(found.cells, np.stack([starts, starts + 1], axis=1), "local")
 
 
 def tail_exponents(cells: pd.DataFrame) -> pd.DataFrame:
     """The exponent a of time ∝ sizeᵃ over each curve's largest sizes (size ≥ largest / 4), where there are two."""
-    rows = []
-    for key, curve in _curves(cells):
-        tail = curve[curve["size"] >= curve["size"].max() / TAIL]
-        if len(tail) > 1:
-            rows.append(key | _exponents(tail, "tail"))
-    return pd.DataFrame(rows, columns=[*EXPONENTS, "exponent", "exponent_low", "exponent_high"])
+    whole = curves(cells)
+    sizes = whole.cells["size"].to_numpy()
+    tails = whole.where(sizes >= whole.of_each(sizes[whole.stops]) / TAIL)
+    several = tails.stops > tails.starts
+    return _exponents(tails.cells, tails.rectangle()[several], "tail")
 
 
 def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
     """Each cell's verdict against autograd by itself: faster, slower, same or undecided."""
-    return pd.Series(list(map(verdict_of, cells["ratio_low"], cells["ratio_high"])), cells.index, str)
+    ends = zip(cells["ratio_low"].tolist(), cells["ratio_high"].tolist(), strict=True)
+    return pd.Series([verdict_of(*interval) for interval in ends], cells.index, str)
 
 
 def table_verdicts(cells: pd.DataFrame) -> pd.Series[str]:
@@ -107,28 +108,42 @@ def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     and so are the ends of its interval: they pass 1 between the same two sizes, which bounds the crossing.
     A method that never crosses has one row without a size, whose relation says so; one per crossing otherwise.
     """
-    rows = []
-    for key, curve in _curves(cells[(cells["method"] != BASELINE) & cells["ratio"].notna()]):
-        ends = {"size_from": curve["size"].iloc[0], "size_to": curve["size"].iloc[-1]}
-        verdict = verdicts(curve)
-        places = np.flatnonzero(verdict.isin(["faster", "slower"]))
-        crossings = [(start, stop) for start, stop in pairwise(places) if verdict.iloc[start] != verdict.iloc[stop]]
-        for start, stop in crossings:
-            between = curve.iloc[start : stop + 1]
-            relation = f"{verdict.iloc[start]} below, {verdict.iloc[stop]} above"
-            ends_of_interval = _passes_one(between, "ratio_low") + _passes_one(between, "ratio_high")
-            sizes = {"size": float(np.median(_passes_one(between, "ratio")))}
-            sizes |= {"size_low": min(ends_of_interval), "size_high": max(ends_of_interval)}
-            rows.append(key | ends | {"relation": relation} | sizes)
-        if not crossings:
-            rows.append(key | ends | {"relation": _throughout(set(verdict))})
-    return pd.DataFrame(rows, columns=[*CROSSOVERS, "size", "size_low", "size_high"])
+    compared = curves(cells[(cells["method"] != BASELINE) & cells["ratio"].notna()])
+    points, sizes = compared.cells, compared.cells["size"].to_numpy()
+    verdict = verdicts(points).to_numpy(object)
+    ends = points[KEYS].assign(size_from=sizes[compared.of_each(compared.starts)],
+                               size_to=sizes[compared.of_each(compared.stops)])  # fmt: skip
+    decided_at = np.flatnonzero(np.isin(verdict, ("faster", "slower")))
+    start, stop = decided_at[:-1], decided_at[1:]
+    crosses = (compared.number[start] == compared.number[stop]) & (verdict[start] != verdict[stop])
+    start, stop = start[crosses], stop[crosses]
+    log_size, bounds = np.log(sizes), [np.log(points[name].to_numpy(float)) for name in _RATIOS]
+    places = [_crossing(log_size, bounds, slice(i, k + 1)) for i, k in zip(start, stop, strict=True)]
+    crossings = ends.iloc[start].assign(
+        relation=[f"{verdict[i]} below, {verdict[k]} above" for i, k in zip(start, stop, strict=True)],
+        **{name: [place[name] for place in places] for name in ("size", "size_low", "size_high")},
+    )
+    without = np.setdiff1d(compared.number, compared.number[start])
+    rest = ends.iloc[compared.starts[without]].assign(
+        relation=[_throughout(set(verdict[compared.starts[it] : compared.stops[it] + 1])) for it in without],
+    )
+    order = np.argsort(np.append(start, compared.starts[without]), kind="stable")
+    found: pd.DataFrame = pd.concat([crossings, rest]).iloc[order].reset_index(drop=True)
+    return found.reindex(columns=CROSSOVERS)
 
 
-def _passes_one(between: pd.DataFrame, column: str) -> list[float]:
-    """The sizes at which `column` passes 1, its log linear in log size; where it begins and ends on other sides."""
-    known = between[between[column].notna()]
-    x, y = np.log(known["size"].to_numpy(float)), np.log(known[column].to_numpy(float))
+_RATIOS = ("ratio", "ratio_low", "ratio_high")
+
+
+def _crossing(log_size: Floats, bounds: list[Floats], between: slice) -> dict[str, float]:
+    """`size`, `size_low` and `size_high` at which the log ratio and the ends of its interval (`bounds`) pass 0."""
+    value, low, high = (_passes_zero(log_size[between], bound[between]) for bound in bounds)
+    return {"size": float(np.median(value)), "size_low": min(low + high), "size_high": max(low + high)}
+
+
+def _passes_zero(x: Floats, y: Floats) -> list[float]:
+    """The exp(x) at which y passes 0, linear in between; where it begins and ends on other sides."""
+    x, y = x[~np.isnan(y)], y[~np.isnan(y)]
     places = np.flatnonzero(np.sign(y[1:]) != np.sign(y[:-1]))
     return [float(np.exp(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i]))) for i in places]
 

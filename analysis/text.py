@@ -31,16 +31,6 @@ def markdown(text: object) -> str:
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def csv_safe(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with a ' before texts that a spreadsheet would take for a formula (= + - @ or a control first)."""
-
-    def neutral(value: object) -> object:
-        return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r\n") else value
-
-    texts = frame.select_dtypes(["object", "string"]).columns
-    return frame.assign(**{name: frame[name].map(neutral) for name in texts})
-
-
 def file_name(text: str) -> str:
     """`text` as part of a file's name: it cannot leave its folder, be hidden or be over-long."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).lstrip(".")[:80] or "_"

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.intervals import Floats
+
 
 def with_limits(cells: pd.DataFrame, ceilings: object) -> pd.DataFrame:
     """`cells` with `flops_limit_s` = flops / peak, `bytes_limit_s` = bytes / bandwidth, `limit_s`, the larger of both
@@ -19,12 +21,15 @@ def with_limits(cells: pd.DataFrame, ceilings: object) -> pd.DataFrame:
     """
     measured = ceilings if isinstance(ceilings, list) else []
     known = {tuple(str(entry.get(name)) for name in _WHERE): entry for entry in measured if isinstance(entry, dict)}
-    entries = [known.get(where, {}) for where in zip(*(cells[name].astype(str) for name in _WHERE), strict=True)]
-    peaks = [_peak(entry, dtype) for entry, dtype in zip(entries, cells["dtype"], strict=True)]
-    bandwidths = [_bandwidth(entry, moved) for entry, moved in zip(entries, cells["bytes"], strict=True)]
+    peaks, bandwidths = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
+    where = pd.MultiIndex.from_arrays([cells[name].astype(str) for name in _WHERE])
+    for place, entry in known.items():
+        there = where == place
+        peaks[there] = cells.loc[there, "dtype"].map(_numbers(entry, "flops_per_s")).astype(float)
+        bandwidths[there] = _bandwidths(entry, cells.loc[there, "bytes"].to_numpy(float))
     found = cells.assign(
-        flops_limit_s=cells["flops"].astype(float) / np.array(peaks, dtype=float),
-        bytes_limit_s=cells["bytes"].astype(float) / np.array(bandwidths, dtype=float),
+        flops_limit_s=cells["flops"].astype(float) / peaks,
+        bytes_limit_s=cells["bytes"].astype(float) / bandwidths,
     )
     both = found[["flops_limit_s", "bytes_limit_s"]]
     found["limit_s"] = both.max(axis=1, skipna=False)
@@ -43,12 +48,11 @@ def _numbers(entry: Mapping[str, Any], name: str) -> dict[str, float]:
     return {str(key): float(value) for key, value in told.items() if isinstance(value, (int, float)) and value > 0}
 
 
-def _peak(entry: Mapping[str, Any], dtype: str) -> float:
-    return _numbers(entry, "flops_per_s").get(dtype, np.nan)
-
-
-def _bandwidth(entry: Mapping[str, Any], moved: float) -> float:
-    rates = {int(size): rate for size, rate in _numbers(entry, "bytes_per_s").items() if size.isdigit()}
-    if not rates or pd.isna(moved):
-        return np.nan
-    return max((rate for size, rate in rates.items() if size >= moved), default=rates[max(rates)])
+def _bandwidths(entry: Mapping[str, Any], moved: Floats) -> Floats:
+    rates = sorted((int(size), rate) for size, rate in _numbers(entry, "bytes_per_s").items() if size.isdigit())
+    if not rates:
+        return np.full(moved.shape, np.nan)
+    touched, rate = np.array(rates, dtype=float).T
+    best = np.maximum.accumulate(rate[::-1])[::-1]
+    place = np.searchsorted(touched, moved).clip(max=len(touched) - 1)
+    return np.where(np.isnan(moved), np.nan, best[place])

@@ -197,14 +197,13 @@ def _frame(rows: list[dict[str, Any]], row: type) -> pd.DataFrame:
     return pd.DataFrame([absent | found for found in rows], columns=list(absent))
 
 
-def _write_table(folder: Path, name: str, frame: pd.DataFrame) -> None:
-    import pyarrow as pa
+def write_table(folder: Path, name: str, table: pa.Table) -> None:
+    """Write one table of a run durably, every page with its checksum. Raises ValueError where the schema differs."""
     import pyarrow.parquet as pq
 
-    arrow = schema.arrow_schema(schema.TABLES[name])
-    table = pa.Table.from_pandas(frame, schema=arrow, preserve_index=False)
+    expected = schema.arrow_schema(schema.TABLES[name])
     temporary = folder / f".{name}.parquet.new"
-    pq.write_table(table, temporary, compression="zstd", compression_level=9, write_page_checksum=True)
+    pq.write_table(table.cast(expected), temporary, compression="zstd", compression_level=9, write_page_checksum=True)
     _replace(folder / f"{name}.parquet", temporary)
 
 
@@ -213,9 +212,12 @@ def build_tables(folder: Path, **facts: Any) -> dict[str, pd.DataFrame]:
 
     Raises StoreError for a journal that cannot be read; the journal is then left as it is.
     """
+    import pyarrow as pa
+
     tables = _tables_of(folder / JOURNAL)
     for name, frame in tables.items():
-        _write_table(folder, name, frame)
+        arrow = schema.arrow_schema(schema.TABLES[name])
+        write_table(folder, name, pa.Table.from_pandas(frame, schema=arrow, preserve_index=False))
     write_json(folder / DESCRIPTION, read_description(folder) | facts)
     (folder / JOURNAL).unlink()
     _sync_folder(folder)

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures import layout, style
+from analysis.frames import CELL, of_cells
+from analysis.scores import RANGE
 from analysis.text import short
 from bench.schema import DATA
 
@@ -27,22 +29,15 @@ LOSS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def frontier_frame(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
+def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data with `gradient` (a key of MARKS: the worst over seeds) and `loss_finite` (for all
     seeds), of the wrt and dtypes in which anything is not finite; empty where all is.
     """
-    scored = errors[errors["n_inf"].notna() & errors["n_nan"].notna() & errors["loss_finite"].notna()]
-    marked = scored[["run_id", "cell_id", "data"]].assign(
-        finite=scored["n_inf"] + scored["n_nan"] == 0,
-        spurious=scored["n_spurious"] > 0,
-        loss_finite=scored["loss_finite"].astype(bool),
-    )
-    worst = marked.groupby(["run_id", "cell_id", "data"], sort=False).agg(
-        finite=("finite", "all"), spurious=("spurious", "any"), loss_finite=("loss_finite", "all")
-    )
+    seen = of_cells(scores, cells).dropna(subset=["finite", "loss_finite"]).fillna({"spurious": False})
+    worst = seen[[*CELL, "data", *RANGE]].astype(dict.fromkeys(RANGE, bool))
     worst["gradient"] = worst["finite"].map({True: "finite", False: "not finite"})
     worst.loc[~worst["finite"] & worst["spurious"], "gradient"] = "spurious"
-    found = cells.merge(worst.reset_index(), on=["run_id", "cell_id"], how="inner")
+    found = cells.merge(worst, on=CELL, how="inner")
     series = ["wrt", "dtype", "shape"]
     failing = found.loc[~(found["finite"] & found["loss_finite"]), series].drop_duplicates()
     return found.merge(failing, on=series, how="inner")

@@ -16,7 +16,7 @@ from bench.statistics.estimates import (
     paired_ratio,
     t_quantile,
 )
-from bench.statistics.summary import intervals, summarise
+from bench.statistics.summary import filled, intervals, measured, summarise
 from bench.statistics.verdicts import BAND, decided, verdict_of
 
 __all__ = [
@@ -27,7 +27,9 @@ __all__ = [
     "Ratio",
     "block_logs",
     "decided",
+    "filled",
     "intervals",
+    "measured",
     "paired_logs",
     "paired_ratio",
     "summarise",

@@ -81,37 +81,49 @@ def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataF
     exchangeable arms that is a symmetric error, however skewed their blocks.
     """
     wall = samples[samples["clock"] == "wall"]
-    wall = wall.assign(log=np.log(net_s(wall)), cell_id=wall["cell_id"].astype(str))
-    wall["baseline"] = wall["cell_id"].map(baselines)
+    codes, names = pd.factorize(wall["cell_id"])
+    code_of = {str(name): code for code, name in enumerate(names)}
+    baseline_of = np.array([code_of.get(baselines.get(name, ""), -1) for name in code_of], dtype=np.int64)
+    wall = wall[[*SEGMENT, "round"]].assign(log=np.log(net_s(wall)), baseline=baseline_of[codes])
     keys = ["baseline", "process", "segment", "round"]
-    of_baselines = wall[wall["cell_id"].isin(set(baselines.values()))].assign(baseline=wall["cell_id"])
-    beside = of_baselines.groupby(keys, sort=False)["log"].median().rename("beside").reset_index()
-    pairs = wall.dropna(subset=["baseline"]).merge(beside, on=keys)
+    is_baseline = np.isin(codes, baseline_of)
+    beside = wall[is_baseline].assign(baseline=codes[is_baseline]).groupby(keys, sort=False)["log"].median()
+    pairs = wall[wall["baseline"] >= 0].merge(beside.rename("beside").reset_index(), on=keys)
     return pairs[SEGMENT].assign(log=pairs["log"] - pairs["beside"])
 
 
-def over_processes(blocks: pd.DataFrame) -> pd.DataFrame:
-    """Per cell, from `block_logs` or `paired_logs`: `mean`, `variance` of one value, `count`, `processes`, `within`.
+def by_process(blocks: pd.DataFrame) -> pd.DataFrame:
+    """Per cell and process, from `block_logs` or `paired_logs`: `median` over its `count` blocks, and what it would be
+    worth alone: `segments` with a median of their own, and those medians' `variance`.
 
-    The values are the processes' medians over their blocks; of one process alone, its segments'. `within` is the mean
-    squared standard error of those medians by their blocks' spread (1.2533 · 1.4826 · median absolute deviation / √n);
-    NaN where no process has four blocks.
+    `within` is the squared standard error of the median by the blocks' spread (1.2533 · 1.4826 · median absolute
+    deviation / √n); NaN where there are fewer than four blocks.
     """
     keys = ["cell_id", "process"]
-    by_process = blocks.groupby(keys, sort=False, observed=True)["log"]
-    deviation = (blocks["log"] - by_process.transform("median")).abs()
+    codes, names = pd.factorize(blocks["cell_id"])
+    blocks = blocks.assign(cell_id=codes)  # numbers group three times as fast as texts
+    logs = blocks.groupby(keys, sort=False, observed=True)["log"]
+    deviation = (blocks["log"] - logs.transform("median")).abs()
     spread = 1.2533 * 1.4826 * deviation.groupby([blocks[key] for key in keys], sort=False, observed=True).median()
-    of_process = by_process.agg(["median", "count"])
-    of_process["within"] = (spread**2 / of_process["count"]).where(of_process["count"] >= 4)
-    of_cell = of_process.reset_index().groupby("cell_id", sort=False, observed=True)
+    found = logs.agg(["median", "count"])
+    found["within"] = (spread**2 / found["count"]).where(found["count"] >= 4)
+    medians = blocks.groupby(SEGMENT, sort=False, observed=True)["log"].median()
+    of_segments = medians.groupby(keys, sort=False, observed=True)
+    found = found.assign(segments=of_segments.count(), variance=of_segments.var()).reset_index()
+    return found.assign(cell_id=np.asarray(names)[found["cell_id"]])
+
+
+def over_processes(processes: pd.DataFrame) -> pd.DataFrame:
+    """Per cell, from `by_process`: `mean`, `variance` of one value, `count`, `processes`, mean `within`, `blocks`.
+
+    The values are the processes' medians; of one process alone, its segments'.
+    """
+    of_cell = processes.groupby("cell_id", sort=False, observed=True)
     found = pd.DataFrame({"mean": of_cell["median"].mean(), "variance": of_cell["median"].var()})
     found["count"] = found["processes"] = of_cell["median"].count()
-    found["within"] = of_cell["within"].mean()
-    alone = set(found.index[found["processes"] == 1])
-    segments = blocks[blocks["cell_id"].isin(alone)].groupby(SEGMENT, sort=False, observed=True)["log"].median()
-    of_alone = segments.groupby("cell_id", observed=True)
-    found.loc[of_alone.size().index, "variance"] = of_alone.var()
-    found.loc[of_alone.size().index, "count"] = of_alone.size()
+    found["within"], found["blocks"] = of_cell["within"].mean(), of_cell["count"].sum()
+    alone = found["processes"] == 1
+    found.loc[alone, ["variance", "count"]] = of_cell[["variance", "segments"]].first()[alone].to_numpy()
     return found
 
 
@@ -124,7 +136,7 @@ def paired_ratio(samples: pd.DataFrame, arm: str, baseline: str) -> Ratio:
     if logs.empty:
         why = "; ".join(samples.attrs.get("failures", {}).values()) or "measure them in one case"
         raise KeyError(f"{arm} and {baseline} share no round of one process: {why}")
-    found = over_processes(logs).iloc[0]
+    found = over_processes(by_process(logs)).iloc[0]
     degrees = float(found["count"] - 1)
     half = float(t_quantile(degrees) * np.sqrt(found["variance"] / found["count"])) if degrees else float("nan")
     ratio, low, high = (float(np.exp(found["mean"] + end)) for end in (0.0, -half, half))

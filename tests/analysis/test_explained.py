@@ -2,7 +2,9 @@
 
 import re
 
+import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 import analysis
 from analysis.explained import costs, explained, sentences
@@ -53,6 +55,17 @@ def test_overhead_and_cost_are_found_again(cells, method, limit):
     assert fit["overhead_s"] == pytest.approx(overhead, rel=0.05)
     assert fit["cost_s"] == pytest.approx(times / {"flops": PEAK, "bytes": BANDWIDTH}[limit], rel=0.1)
     assert fit["misfit"] < 0.05
+
+
+@pytest.mark.parametrize("times", [[1.0, 0.9, 0.5, 0.2], [1.0, 40.0, 900.0, 90000.0], [1.0, 3.0, 2.0, 40.0]])
+def test_neither_overhead_nor_cost_is_negative_and_the_fit_is_that_of_scipy(cells, times):
+    curve = cells[cells["method"] == "textbook"].sort_values("size").assign(time_s=times)
+    fit = costs(curve).iloc[0]
+    terms = np.column_stack([np.ones(4), curve["flops"].to_numpy(float)]) / np.array(times)[:, np.newaxis]
+    scales = np.linalg.norm(terms, axis=0)
+    expected = nnls(terms / scales, np.ones(4))[0] / scales
+    np.testing.assert_allclose([fit["overhead_s"], fit["cost_s"]], expected)
+    assert fit["misfit"] == pytest.approx(np.abs(terms @ expected - 1).max())
 
 
 def test_each_ratio_beyond_five_has_the_cause_that_it_was_made_with(cells):

@@ -12,6 +12,7 @@ from analysis.figures import FIGURES, style
 from analysis.figures.overflow_frontier import LOSS, MARKS
 from analysis.figures.svg import as_svg
 from analysis.frames import methods_of
+from analysis.scores import summarised
 from bench.schema import DTYPES
 
 ONE = "linear_autoencoder"
@@ -24,7 +25,7 @@ def frames(make_run):
     found = analysis.load(
         [make_run(name="few", sizes=(8, 128, 512), grids=((ONE, "W1", "float32"), (ONE, "W1", "float16")))]
     )
-    return dataclasses.replace(found, errors=in_full(found))
+    return dataclasses.replace(found, scores=summarised(in_full(found)))
 
 
 def in_full(frames):
@@ -44,7 +45,7 @@ def in_full(frames):
 
 def draw(frames, name, methods=None):
     figure = DRAWN[name]
-    frame = figure.frame(frames.cells, frames.errors)
+    frame = figure.frame(frames.cells, frames.scores)
     return figure.draw(frame, methods or methods_of(frames.runs[0], frames.cells))
 
 
@@ -161,10 +162,9 @@ def test_ulp_bands_are_of_forms_and_autograd_and_hold_the_quantiles(frames):
     axis = panel(figure, "W1 · float32")
     assert len(axis.collections) == 3
     looks = style.styles(methods_of(frames.runs[0], frames.cells))
-    of_textbook = frames.errors["cell_id"].str.contains("n128-float32") & frames.errors["cell_id"].str.endswith(
-        "textbook"
-    )
-    errors = frames.errors[of_textbook & (frames.errors["data"] == "uniform")]
+    errors = in_full(frames)
+    of_textbook = errors["cell_id"].str.contains("n128-float32") & errors["cell_id"].str.endswith("textbook")
+    errors = errors[of_textbook & (errors["data"] == "uniform")]
     lines = [line for line in axis.lines if line.get_color() == looks["textbook"].color]
     expected = [errors["ulp_p50"].median(), errors["ulp_p99"].median(), errors["ulp_max"].max()]
     np.testing.assert_allclose([line.get_ydata()[1] for line in lines], expected)
@@ -196,28 +196,28 @@ def test_overflow_of_the_loss_and_of_the_gradient_are_marked_apart_and_the_spuri
 
 
 def test_a_single_seed_that_overflows_is_on_the_frontier(frames):
-    errors = frames.errors.assign(n_inf=0.0, n_spurious=0.0, loss_finite=True)
-    assert DRAWN["overflow"].frame(frames.cells, errors).empty  # nothing overflows, nothing to draw
+    errors = in_full(frames).assign(n_inf=0.0, n_spurious=0.0, loss_finite=True)
+    assert DRAWN["overflow"].frame(frames.cells, summarised(errors)).empty  # nothing overflows, nothing to draw
     errors.loc[errors.index[1], ["n_inf", "n_spurious"]] = 1.0
-    frontier = DRAWN["overflow"].frame(frames.cells, errors)
+    frontier = DRAWN["overflow"].frame(frames.cells, summarised(errors))
     assert list(frontier["gradient"]).count("spurious") == 1
     assert frontier["dtype"].nunique() == 1
 
 
 def test_error_by_data_sets_what_cancels_apart_from_what_the_method_does(frames):
-    frame = DRAWN["data"].frame(frames.cells, frames.errors)
+    frame = DRAWN["data"].frame(frames.cells, frames.scores)
     assert set(frame["size"]) == {512}
     finite = frame[frame["finite_seeds"] > 0]
     assert {"κ ≈ 1.0", "κ ≈ 10", "κ ≈ 100", "no error"} <= set(texts(draw(frames, "data")))
     np.testing.assert_allclose(finite["rel_fro_u"] / finite["bwd_fro_u"], finite["kappa"])
-    one_kind = frames.errors[frames.errors["data"] == "uniform"]
+    one_kind = frames.scores[frames.scores["data"] == "uniform"]
     assert DRAWN["data"].frame(frames.cells, one_kind).empty
-    assert DRAWN["data"].frame(frames.cells, frames.errors.assign(bwd_fro_u=np.nan)).empty
+    assert DRAWN["data"].frame(frames.cells, frames.scores.assign(bwd_fro_u=np.nan)).empty
 
 
 @pytest.mark.parametrize("name", ["ulp", "data", "overflow", "error"])
 def test_a_run_without_scores_has_no_such_figure(frames, name):
-    assert DRAWN[name].frame(frames.cells, frames.errors.head(0)).empty
+    assert DRAWN[name].frame(frames.cells, frames.scores.head(0)).empty
 
 
 def test_a_figure_is_small_and_keeps_its_texts(frames):

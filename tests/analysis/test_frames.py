@@ -19,14 +19,14 @@ def test_load_gives_every_table_as_plain_columns(run_folder):
         assert not (table.dtypes == "category").any()
 
 
-def test_samples_are_read_only_when_asked_for(make_run):
+@pytest.mark.parametrize("table", ["samples", "errors"])
+def test_what_is_many_is_read_only_when_asked_for(table, make_run):
     folder = make_run(name="lazy", sizes=(8,))
-    frames = analysis.load([folder])
-    assert (frames.samples["time_s"] > 0).all()
+    assert len(getattr(analysis.load([folder]), table))
     other = analysis.load([folder])
-    (folder / "samples.parquet").unlink()
-    with pytest.raises(StoreError, match=r"samples\.parquet"):
-        _ = other.samples
+    (folder / f"{table}.parquet").unlink()
+    with pytest.raises(StoreError, match=rf"{table}\.parquet: missing"):
+        getattr(other, table)
 
 
 def test_runs_are_concatenated_and_can_be_taken_apart(run_folder, make_run):
@@ -38,13 +38,17 @@ def test_runs_are_concatenated_and_can_be_taken_apart(run_folder, make_run):
     assert alone.folders == [second]
 
 
-@pytest.mark.parametrize("damage", ["truncated", "foreign", "no_cells", "version"])
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "no_cells", "version"])
 def test_a_bad_run_is_named_and_the_others_go_on(damage, run_folder, tmp_path, capsys):
     bad = tmp_path / "bad"
     shutil.copytree(run_folder, bad)
     if damage == "truncated":
         whole = (bad / "cells.parquet").read_bytes()
         (bad / "cells.parquet").write_bytes(whole[: len(whole) // 2])
+    elif damage == "flipped":
+        content = bytearray((bad / "errors.parquet").read_bytes())
+        content[len(content) // 3] ^= 16
+        (bad / "errors.parquet").write_bytes(content)
     elif damage == "foreign":
         (bad / "run.json").write_text("[1, 2]")
     elif damage == "no_cells":
@@ -83,14 +87,14 @@ def test_errors_are_medians_over_seeds_with_their_range(run_folder):
     frames = analysis.load([run_folder])
     cell = frames.cells[(frames.cells["status"] == "ok") & (frames.cells["dtype"] == "float32")].iloc[[0]]
     raw = frames.errors[(frames.errors["cell_id"] == cell["cell_id"].iloc[0]) & (frames.errors["data"] == "uniform")]
-    row = with_error(cell, frames.errors).iloc[0]
+    row = with_error(cell, frames.scores).iloc[0]
     assert row["rel_fro"] == raw["rel_fro"].median()
     assert (row["rel_fro_low"], row["rel_fro_high"]) == (raw["rel_fro"].min(), raw["rel_fro"].max())
 
 
 def test_a_gradient_that_is_not_finite_has_no_error_but_is_counted(run_folder):
     frames = analysis.load([run_folder])
-    scores = error_summary(frames.cells, frames.errors)
+    scores = error_summary(frames.cells, frames.scores)
     overflowed = scores[(scores["dtype"] == "float16") & (scores["size"] == 512)]
     assert len(overflowed) and overflowed["rel_fro"].isna().all()
     assert (overflowed["finite_seeds"] == 0).all() and (overflowed["seeds"] == 3).all()

@@ -130,7 +130,7 @@ def test_a_run_that_measured_nothing_still_has_a_page(make_run, tmp_path):
     frames = analysis.load([make_run(name="lost", sizes=(8,), grids=((ONE, "W1", "float32"),), edit=bare)])
     untimed = dict.fromkeys(("time_s", "time_low_s", "time_high_s", "ratio", "ratio_low", "ratio_high"), np.nan)
     lost = frames.cells.assign(status="crashed", reason="its process ended", **untimed)
-    report.write_report(dataclasses.replace(frames, cells=lost, errors=frames.errors.head(0)), tmp_path)
+    report.write_report(dataclasses.replace(frames, cells=lost, scores=frames.scores.head(0)), tmp_path)
     text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
     assert "0 of 12 cells are ok" in text and "12 of 12" in text
     assert "Nothing was measured that could be drawn" in text and "Nothing could be measured" in text
@@ -141,7 +141,7 @@ def said(run_folder):
     frames = analysis.load([run_folder])
     return {
         (it.problem, it.wrt): " ".join(it.sentences)
-        for it in findings.findings(with_limits(frames.cells, None), frames.errors, frames.derivations)
+        for it in findings.findings(with_limits(frames.cells, None), frames.scores, frames.derivations)
     }
 
 
@@ -172,7 +172,7 @@ def test_forms_that_cannot_be_told_apart_are_both_named(make_run):
         return {"textbook": 10e-6, "factored": 10e-6, "gram": 30e-6, "autograd": 50e-6}.get(method)
 
     frames = analysis.load([make_run(name="twins", truth=twins, sizes=(8,), grids=((ONE, "W1", "float32"),))])
-    (finding,) = findings.findings(with_limits(frames.cells, None), frames.errors, frames.derivations)
+    (finding,) = findings.findings(with_limits(frames.cells, None), frames.scores, frames.derivations)
     assert re.search(
         r"(textbook|factored) is the fastest form \(not told apart from (factored|textbook)\)", finding.sentences[0]
     )
