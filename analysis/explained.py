@@ -79,14 +79,6 @@ def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
     return fitted.assign(overhead_share=(fitted["overhead_s"] / fitted["time_s"]).clip(upper=1))
 
 
-def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with the `overhead_s` of their series and method, the fit's `misfit`, and `overhead_share`, the overhead
-    over the time, at most 1; null where no fit is possible.
-    """
-    fitted = cells.merge(costs(cells)[[*SERIES, "method", "overhead_s", "misfit"]], on=[*SERIES, "method"], how="left")
-    return fitted.assign(overhead_share=(fitted["overhead_s"] / fitted["time_s"]).clip(upper=1))
-
-
 def explained(cells: pd.DataFrame) -> pd.DataFrame:
     """Every cell of a form or of reverse mode whose ratio is above BEYOND or below one over it, and the `cause`.
 
