@@ -35,6 +35,7 @@ class Figured:
     caption: str
     frame: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame, Methods], Figure]
+    reading: Callable[[pd.DataFrame, Methods], str] = lambda frame, methods: ""
 
 
 def _timed_or_not(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
