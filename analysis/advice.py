@@ -31,12 +31,14 @@ class Statement:
     bad: bool = False
 
 
-def use(size: int, chosen: Choices, forms: pd.DataFrame) -> Iterator[Statement]:
+def use(size: int, chosen: Choices, forms: pd.DataFrame, wrts: Sequence[str]) -> Iterator[Statement]:
     """What to use at one size. Where that prepares once per data set: from how many calls on preparing pays, and what
     to use where the data are new at every call. `forms` as `analysis.choice.usable` returns them.
     """
+    if without := [wrt for wrt in wrts if wrt not in chosen]:
+        which = f" ({text.listed(without)})" if chosen else ""
+        yield Statement(f"Use at n = {size}", f"{NONE}{which}", "none is right, finite and timed.")
     if not chosen:
-        yield Statement(f"Use at n = {size}", NONE, "none is right, finite and timed.")
         return
     yield Statement(f"Use at n = {size}", _answers(chosen), f"{_costs(chosen)}.")
     prepared = [wrt for wrt, it in chosen.items() if all(pd.notna(cell["setup_s"]) for cell in it.level)]

@@ -56,7 +56,7 @@ def _answer(cells: pd.DataFrame, errors: pd.DataFrame, derivations: pd.DataFrame
     at: dict[int, Choices] = {size: advice.choices(forms, size) for size in sizes(case)}
     right, limits = list(rightness(own)), list(overflows(cells, errors))
     kept = digits(cells, errors, {size: _methods(chosen) for size, chosen in at.items()})
-    uses = [it for size, chosen in at.items() for it in advice.use(size, chosen, forms)]
+    uses = [it for size, chosen in at.items() for it in advice.use(size, chosen, forms, wrts)]
     rest = [*limits, *advice.crossings(forms, case), *advice.against_jacobian(at, case)]
     brief = _brief(right, at, kept, limits)
     return Answer(problem, wrts, configuration(case.iloc[0]), [*right, *uses, *advice.trap(at)], kept, rest, brief)

@@ -49,7 +49,7 @@ def usable(cells: pd.DataFrame, derivations: pd.DataFrame) -> pd.DataFrame:
     known_wrong = set(refuted.itertuples(index=False, name=None))
     forms = timed(cells[(cells["family"] == "analytic") & (cells["status"] == "ok")])
     names = forms[["problem", "wrt", "method"]].itertuples(index=False, name=None)
-    return forms[[name not in known_wrong for name in names]]
+    return forms[np.array([name not in known_wrong for name in names], dtype=bool)]
 
 
 def choose(forms: pd.DataFrame) -> Choice | None:

@@ -156,12 +156,14 @@ def precision(scores: pd.DataFrame) -> list[str]:
     if kept.empty:
         return []
     largest = kept[kept["size"] == kept["size"].max()].sort_values("rel_fro")
-    u = DTYPES[largest["dtype"].iloc[0]].unit_roundoff
-    parts = [f"{row['method']} {_error(row, u)}" for row in largest.to_dict("records")]
+    parts = [f"{row['method']} {_error(row)}" for row in largest.to_dict("records")]
     return [f"Relative error at n = {largest['size'].iloc[0]}, from the most precise: {text.listed(parts)}."]
 
 
-def _error(row: Any, u: float) -> str:
+def _error(row: Any) -> str:
+    if row["dtype"] not in DTYPES:
+        return text.scientific(row["rel_fro"])
+    u = DTYPES[row["dtype"]].unit_roundoff
     in_u = text.interval(row["rel_fro"] / u, row["rel_fro_low"] / u, row["rel_fro_high"] / u, digits=2)
     return f"{text.scientific(row['rel_fro'])} ({in_u} u)"
 

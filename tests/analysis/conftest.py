@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,7 @@ def score(recipe: Recipe, cell: schema.Cell, random: np.random.Generator) -> Ite
         yield schema.Error(**blank | {
             "run_id": recipe.name, "cell_id": cell.cell_id, "data": data, "seed": seed, "status": cell.status,
             "reference": None if cell.dtype == "float64" else "float64", "rel_fro": error,
+            "digits": None if error is None else min(-math.log10(u), -math.log10(error)),
             "n_nan": 0, "n_inf": int(overflows),
         })  # fmt: skip
 

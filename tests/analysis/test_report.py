@@ -6,7 +6,6 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import analysis
@@ -176,23 +175,3 @@ def test_forms_that_cannot_be_told_apart_are_both_named(make_run):
     assert re.search(
         r"(textbook|factored) is the fastest form \(not told apart from (factored|textbook)\)", finding.sentences[0]
     )
-
-
-def verdict(form, verdict, diagnosis=None):
-    return {"form": form, "verdict": verdict, "digits": 307.3, "points": 10, "diagnosis": diagnosis}
-
-
-def test_a_refuted_derivation_is_said_with_what_is_wrong_with_it():
-    rows = [
-        verdict("textbook", "exact"),
-        verdict("factored", "wrong", "a factor 2 too many"),
-        verdict("torch", "exact"),
-        verdict("fitted", "unchecked", "draws random numbers"),
-    ]
-    frame = pd.DataFrame(rows)
-    assert findings.rightness(frame) == [
-        "textbook is exactly right, to 307 digits at 10 points.",
-        "factored is wrong: a factor 2 too many.",
-        "fitted is unchecked: draws random numbers.",
-    ]
-    assert findings.derivations(frame) == "1 of 3 hand-derived gradients are right, in exact arithmetic."
