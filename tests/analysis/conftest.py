@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -194,3 +196,17 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`make_run(scale=2.0, …)`: another run folder, by the fields of `Recipe`."""
     return lambda **fields: synthesise(tmp_path_factory.mktemp("results"), Recipe(**fields))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser without a window; skips where there is none, unless GRADIOMETER_BROWSER says that there must be."""
+    must = os.environ.get("GRADIOMETER_BROWSER") == "required"
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium and not must:
+        pytest.skip("needs a browser: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
