@@ -32,6 +32,7 @@ WORDS = {
     "2004), for each cell by itself; one process alone: over its segments. Between two methods neither of which is "
     "autograd: Welch's, of their ratios",
     "A or B": "the interval of the quotient of their times, with a band of ±1 %, does not say which is faster",
+    "a to b [low, high]": "the least and the most of several ratios, the lowest and the highest end of their intervals",
     "speed-up": "autograd's time over the method's: the ratio upside down",
     "trap": "the form with the highest ratio at the sizes shown, where it is slower than autograd",
     "digits": "−log₁₀ of the relative error, at most the p·log₁₀ 2 that the dtype holds: the median over seeds, on "

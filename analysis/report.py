@@ -29,10 +29,11 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         (folder / part).mkdir(parents=True, exist_ok=True)
     room = drawing.Room()
     several = len(frames.runs) > 1
-    runs = [
-        _section(frames.of_run(run["run_id"]), folder, f"{text.file_name(run['run_id'])}-" if several else "", room)
-        for run in frames.runs
-    ]
+    rows = max(tables.MOST_ROWS // len(frames.runs), OPEN_ROWS)
+    runs = []
+    for run in frames.runs:
+        prefix = f"{text.file_name(run['run_id'])}-" if several else ""
+        runs.append(_section(frames.of_run(run["run_id"]), folder, prefix, room, rows))
     runs[0]["in_full"] = len(runs[0]["answers"]) <= MOST_CARDS
     return pages.write(
         folder,
@@ -49,15 +50,15 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
     )
 
 
-def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room) -> dict[str, Any]:
-    """All that the page says of one run; its figures and tables, whose names begin with `prefix`, are written too."""
+def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room, rows: int) -> dict[str, Any]:
+    """All that the page says of one run, tables of at most so many `rows`; its files, named `prefix`…, are written."""
     run, cells = frames.runs[0], frames.cells
     problems = described(run, "problems", cells["problem"])
     ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
     ordered = with_limits(ordered, run.get("ceilings"))
     answered = answers.answers(ordered, frames.errors, frames.derivations)
     figures, not_drawn = drawing.drawn(run, ordered, frames.errors, problems, folder / "figures", prefix, room)
-    made = _tables(ordered, frames, answered, problems, folder / "tables", prefix)
+    made = _tables(ordered, frames, answered, problems, folder / "tables", prefix, rows)
     return {
         "run_id": str(run["run_id"]),
         "name": text.short(run.get("label") or run["run_id"], 80),
@@ -94,8 +95,9 @@ def _tables(
     problems: Problems,
     folder: Path,
     prefix: str,
+    most: int,
 ) -> dict[str, dict[str, Any]]:
-    """Name → table, whether it is open, and its first rows; each written as CSV."""
+    """Name → table of at most so many rows, whether it is open, and its first rows; each written as CSV."""
     made = {
         "answers": _brief(answered, problems),
         "derivations": tables.derivations(frames.derivations),
@@ -109,7 +111,7 @@ def _tables(
     }
     shown = {}
     for name, table in made.items():
-        it = table.renamed(f"{prefix}{table.name}")
+        it = table.renamed(f"{prefix}{table.name}").head(most)
         pages.write_csv(folder / f"{it.name}.csv", it)
         shown[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
     return shown
@@ -123,7 +125,6 @@ def _brief(answered: list[answers.Answer], problems: Problems) -> tables.Table:
         for it in answered
     ]
     frame = pd.DataFrame(rows).head(tables.MOST_ROWS)
-    note = "Speed-ups over autograd and digits from the least to the most of what they are said of."
     return tables.Table(
-        "answers", "Answers", note, list(frame.columns), frame.astype(str).values.tolist(), pd.DataFrame(rows)
+        "answers", "Answers", "", list(frame.columns), frame.astype(str).values.tolist(), pd.DataFrame(rows)
     )
