@@ -119,7 +119,7 @@ def _brief(
 ) -> dict[str, str]:
     ends = [f"n = {size}: {_briefly(chosen)}" for size, chosen in at.items()]
     return {
-        "right": "; ".join(it.answer if it.topic == "Right" else f"{it.topic}: {it.answer}" for it in right),
+        "right": _right(right),
         "smaller size": ends[0],
         "larger size": ends[-1] if len(ends) > 1 else "–",
         "digits": kept.brief() if kept else "–",
@@ -131,7 +131,18 @@ def _briefly(chosen: Choices) -> str:
     """The answer of every wrt and the speed-ups that it stands for, from the least to the most."""
     parts = []
     for answer, wrts in advice.grouped({wrt: advice.answer_of(it) for wrt, it in chosen.items()}).items():
-        ratios = [choice.against(chosen[wrt].best) for wrt in wrts]
+        them = [choice.against(chosen[wrt].best) for wrt in wrts]
         which = "" if len(wrts) == len(chosen) else f" ({text.listed(wrts)})"
-        parts.append(f"{answer}{which}: {advice.spread([advice.inverse(it) for it in ratios])} times autograd's speed")
+        gains = (
+            ""
+            if any(it.verdict == "slower" for it in them)
+            else f", {advice.spread(list(map(advice.inverse, them)))} ×"
+        )
+        parts.append(f"{answer}{which}{gains}")
     return "; ".join(parts) or advice.NONE
+
+
+def _right(verdicts: list[Statement]) -> str:
+    """`yes`; else what is wrong, or else what was not checked."""
+    bad = [f"{it.topic.split(',')[0].lower()}: {it.answer}" for it in verdicts if it.bad and it.topic != "Right"]
+    return "; ".join(bad) or verdicts[0].answer

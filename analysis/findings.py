@@ -177,8 +177,10 @@ def derivations(rows: pd.DataFrame) -> str:
     return f"{right} of {len(forms)} hand-derived gradients are right, in exact arithmetic."
 
 
-def coverage(cells: pd.DataFrame) -> str:
-    """How many of the planned cells were measured, and what became of the rest."""
+def coverage(cells: pd.DataFrame) -> list[str]:
+    """How many of the planned cells were measured, what became of the rest, and whether one process did it all."""
     lost = cells.loc[cells["status"] != "ok", "status"].value_counts()
     rest = text.counted({str(status): int(count) for status, count in lost.items()})
-    return f"{(cells['status'] == 'ok').sum()} of {len(cells)} cells are ok" + (f"; {rest}." if rest else ".")
+    said = f"{(cells['status'] == 'ok').sum()} of {len(cells)} cells are ok" + (f"; {rest}." if rest else ".")
+    alone = "One process alone measured: intervals are over its segments and decide less."
+    return [said, alone] if cells["processes"].max() == 1 else [said]

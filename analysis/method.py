@@ -33,7 +33,7 @@ WORDS = {
     "autograd: Welch's, of their ratios",
     "A or B": "the interval of the quotient of their times, with a band of ±1 %, does not say which is faster",
     "a to b [low, high]": "the least and the most of several ratios, the lowest and the highest end of their intervals",
-    "speed-up": "autograd's time over the method's: the ratio upside down",
+    "speed-up": "autograd's time over the method's: the ratio upside down; 3 × is three times as fast",
     "trap": "the form with the highest ratio at the sizes shown, where it is slower than autograd",
     "digits": "−log₁₀ of the relative error, at most the p·log₁₀ 2 that the dtype holds: the median over seeds, on "
     "uniform data, of the form advised at that size; the fewest of forms and wrts where they differ",

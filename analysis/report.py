@@ -66,7 +66,7 @@ def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room, rows
         "where": list(dict.fromkeys(it.where for it in answered)),
         "state": str(run.get("state", "unknown")),
         "command": str(run.get("command") or "the command was not recorded"),
-        "summary": [findings.coverage(cells), findings.derivations(frames.derivations)],
+        "summary": [*findings.coverage(cells), findings.derivations(frames.derivations)],
         "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered],
         "in_full": False,
         "brief": made.pop("answers"),
