@@ -12,7 +12,11 @@ speedup(cells.query("problem == 'linear_autoencoder' and wrt == 'W1'")).savefig(
 from analysis.figures.error_against_size import ERROR, error_against_size
 from analysis.figures.error_by_data import DATA, error_by_data
 from analysis.figures.figured import Figured
+from analysis.figures.local_slopes import SLOPES, local_slopes
 from analysis.figures.overflow_frontier import OVERFLOW, overflow_frontier
+from analysis.figures.overhead import OVERHEAD, overhead
+from analysis.figures.ratio_map import RATIO_MAP, ratio_map
+from analysis.figures.roofline import ROOFLINE, roofline
 from analysis.figures.speed_against_error import SPEED_ERROR, speed_against_error
 from analysis.figures.speedup import SPEEDUP, speedup
 from analysis.figures.time_against_size import TIME, time_against_size
@@ -23,12 +27,16 @@ __all__ = [
     "Figured",
     "error_against_size",
     "error_by_data",
+    "local_slopes",
     "overflow_frontier",
+    "overhead",
+    "ratio_map",
+    "roofline",
     "speed_against_error",
     "speedup",
     "time_against_size",
     "ulp_quantiles",
 ]
 
-FIGURES = (SPEEDUP, TIME, SPEED_ERROR, ERROR, ULP, DATA, OVERFLOW)
+FIGURES = (SPEEDUP, RATIO_MAP, TIME, SLOPES, OVERHEAD, ROOFLINE, SPEED_ERROR, ERROR, ULP, DATA, OVERFLOW)
 """Every figure of the report, in its order."""

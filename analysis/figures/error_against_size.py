@@ -64,11 +64,11 @@ def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
     for who, rows in (("the forms'", words.forms(found)), (f"{BASELINE}'s", found[found["method"] == BASELINE])):
         if len(rows):
             ends = dict.fromkeys(_in_u(error, key[1]) for error in (rows["rel_fro"].min(), rows["rel_fro"].max()))
-            parts.append(f"{who} median errors are {' to '.join(ends)}")
+            parts.append(f"{who} {' to '.join(ends)}")
     if not parts:
         return words.nothing("an error to draw", key)
     sizes = words.at(words.own(found)["size"], of_panel["size"])
-    return f"For {words.where(key)} on {TIMED_DATA} data, at {sizes}, {' and '.join(parts)}."
+    return f"For {words.where(key)} on {TIMED_DATA} data, at {sizes}, median errors are {' and '.join(parts)}."
 
 
 def _in_u(error: float, dtype: str) -> str:

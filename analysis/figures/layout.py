@@ -74,7 +74,9 @@ def sheet(boxes: Sequence[Box], below: float) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def panels(count: int, below: float, share_y: bool, beside: float = 0.0, named: bool = False) -> tuple[Figure, list[Axes]]:
+def panels(
+    count: int, below: float, share_y: bool, beside: float = 0.0, named: bool = False
+) -> tuple[Figure, list[Axes]]:
     """A figure of `count` axes: a large first one, the others as small multiples beside it.
 
     `beside` is the room to the right of the large one, `named` whether lines are named to the right of the small ones.
@@ -134,19 +136,21 @@ def log_scale(axes: Iterable[Axes], which: str, values: Iterable[float], label: 
     widen = max(1 - (high - low), 0.0) / 2
     margin = 0.09 * max(high - low, 1.0)
     low, high = low - widen - margin, high + widen + margin
-    ticks = _decimal(low, high, fewer=which == "x")
     for axis in axes:
+        place = axis.get_position()
+        room = place.width * WIDTH / 0.8 if which == "x" else place.height * axis.figure.get_size_inches()[1] / 0.45
+        ticks = _decimal(low, high, most=max(round(room), 2))
         one = axis.xaxis if which == "x" else axis.yaxis
         (axis.set_xscale if which == "x" else axis.set_yscale)("log")
         (axis.set_xlim if which == "x" else axis.set_ylim)(10**low, 10**high)
         _ticks(one, ticks, [label(value) for value in ticks])
 
 
-def _decimal(low: float, high: float, fewer: bool) -> list[float]:
-    """Round numbers between 10^low and 10^high: about five of them."""
+def _decimal(low: float, high: float, most: int) -> list[float]:
+    """Round numbers between 10^low and 10^high: about `most` of them."""
     decades = high - low
-    subs = (1.0,) if decades >= 2.5 else (1.0, 3.0) if fewer or decades > 1.6 else (1.0, 2.0, 5.0)
-    step = max(1, round(decades / (4 if fewer else 6)))
+    subs = next((it for it in ((1.0, 2.0, 5.0), (1.0, 3.0)) if len(it) * decades <= most), (1.0,))
+    step = max(1, math.ceil(decades / (most + 1)))
     powers = [power for power in range(math.floor(low), math.ceil(high) + 1) if power % step == 0]
     found = [sub * 10.0**power for power in powers for sub in subs]
     return [value for value in found if low <= math.log10(value) <= high]

@@ -17,8 +17,8 @@ FAMILIES = {
     "numeric": "Finite differences",
 }
 ROWS = 4
-ROW_IN, HANDLE_IN, GAP_IN, NOTE_IN, LETTER_IN = 0.165, 0.42, 0.3, 0.24, 0.0735
-"""Sizes in inches; LETTER_IN is the width of a letter of 8.5 pt, generously."""
+ROW_IN, HANDLE_IN, GAP_IN, NOTE_IN, LETTER_IN = 0.165, 0.42, 0.22, 0.24, 0.067
+"""Sizes in inches; LETTER_IN is the width of a letter of 8.5 pt."""
 
 
 def _columns(methods: Methods, shown: Collection[str]) -> list[tuple[str, list[str]]]:
@@ -50,9 +50,7 @@ def draw(figure: Figure, methods: Methods, shown: Collection[str], note: str, le
         for row, name in enumerate(members, start=1):
             y = (top - row * ROW_IN) / tall
             ends = [left / wide, (left + HANDLE_IN / 2 - 0.04) / wide, (left + HANDLE_IN - 0.08) / wide]
-            figure.add_artist(
-                Line2D(ends, [y, y, y], transform=figure.transFigure, markevery=[1], **looks[name].line)
-            )
+            figure.add_artist(Line2D(ends, [y, y, y], transform=figure.transFigure, markevery=[1], **looks[name].line))
             label = short(methods[name]["label"], most)
             figure.text((left + HANDLE_IN) / wide, y, label, fontsize=8.5, va="center")
         left += _width(methods, [(heading, members)], most)

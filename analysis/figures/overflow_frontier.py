@@ -90,7 +90,7 @@ def _legend(figure: Figure) -> None:
         place = {"transform": figure.transFigure, "linestyle": "none"}
         figure.add_artist(Line2D([left / wide], [0.16 / tall], **look | edge | place))
         figure.text((left + 0.14) / wide, 0.16 / tall, mark["label"], va="center", fontsize=8.5)
-        left += 0.5 + legend.LETTER_IN * len(mark["label"])
+        left += 0.42 + 0.94 * legend.LETTER_IN * len(mark["label"])
 
 
 def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:

@@ -51,7 +51,9 @@ def drawn(jobs: Sequence[Job]) -> list[Drawn]:
         return [_draw(job) for job in jobs]
     # A server that has imported the drawing code forks the workers: no worker imports it again, and none inherits the
     # threads and locks of this process, as a plain fork would.
-    context = multiprocessing.get_context("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
+    context = multiprocessing.get_context(
+        "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    )
     context.set_forkserver_preload([__name__])
     try:
         with ProcessPoolExecutor(min(cores, len(jobs)), context) as pool:

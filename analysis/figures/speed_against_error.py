@@ -14,7 +14,13 @@ from analysis.frames import timed
 from analysis.text import counted
 
 MOST_PANELS = 7
-RING = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": style.INK, "markeredgewidth": 0.9}
+RING = {
+    "marker": "o",
+    "markersize": 10,
+    "markerfacecolor": "none",
+    "markeredgecolor": style.INK,
+    "markeredgewidth": 0.8,
+}
 
 
 def _points(cells: pd.DataFrame) -> pd.DataFrame:

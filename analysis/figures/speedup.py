@@ -29,7 +29,9 @@ def speedup(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     gains = compared.assign(gain=1 / compared["ratio"], low=1 / compared["ratio_high"], high=1 / compared["ratio_low"])
     keys, shown = layout.panel_keys(cells), set(cells["method"])
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
-    layout.log_scale(axes, "y", [1, *gains[["gain", "low", "high"]].to_numpy().ravel()], lambda gain: f"{number(gain, 1)}×")
+    layout.log_scale(
+        axes, "y", [1, *gains[["gain", "low", "high"]].to_numpy().ravel()], lambda gain: f"{number(gain, 1)}×"
+    )
     for axis, key in zip(axes, keys, strict=True):
         large = axis is axes[0]
         axis.axhline(1, color=style.INK, linewidth=1.6, zorder=2.5)
@@ -87,13 +89,20 @@ def _behind(forms: pd.DataFrame, measured: list[int]) -> str:
     slower = told[told["verdict"] == "slower"]
     if slower.empty:
         every = (told["verdict"] == "faster").all()
-        return f"every form is faster than {BASELINE} at every size" if every else f"none is told apart as slower than {BASELINE}"
+        return (
+            f"every form is faster than {BASELINE} at every size"
+            if every
+            else f"none is told apart as slower than {BASELINE}"
+        )
     worst = slower.sort_values("ratio").iloc[-1]
     sizes = sorted(slower.loc[slower["method"] == worst["method"], "size"])
     falls = f"is slower than {BASELINE} at {words.at(sizes, measured)}"
     if len(sizes) < len(measured) and sizes == measured[-len(sizes) :]:
         falls = f"falls behind {BASELINE} at n = {sizes[0]}"
-    return f"{words.names([worst['method']])} {falls} and takes {number(worst['ratio'])} times its time at n = {worst['size']}"
+    most = f" and takes {number(worst['ratio'])} times its time at n = {worst['size']}"
+    if len(sizes) == 1:
+        most = f", where it takes {number(worst['ratio'])} times its time"
+    return f"{words.names([worst['method']])} {falls}{most}"
 
 
 SPEEDUP = Figured(

@@ -51,7 +51,9 @@ def _compact(element: str, name: str) -> str:
     rules = "".join(f".{short_name}{{{_with_variables(style)}}}" for style, short_name in classes.items())
     element = re.sub(_STYLE, lambda it: f' class="{classes[it[1]]}"', element)
     # The marks of one line look alike: their group tells it once.
-    element = re.sub(r'<g( clip-path="[^"]*")?>((?:<use [^>]*?( class="\w+")/>)(?:<use [^>]*?\3/>)*)</g>', _told_once, element)
+    element = re.sub(
+        r'<g( clip-path="[^"]*")?>((?:<use [^>]*?( class="\w+")/>)(?:<use [^>]*?\3/>)*)</g>', _told_once, element
+    )
     return element.replace("</style>", f"{rules}</style>", 1)
 
 

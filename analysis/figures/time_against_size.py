@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,9 +11,8 @@ from matplotlib.lines import Line2D
 from analysis.figures import annotate, layout, legend, style, words
 from analysis.figures.figured import Figured, timed_or_not
 from analysis.frames import timed
-from analysis.scaling import TAIL, tail_exponents
+from analysis.scaling import tail_exponents
 from analysis.text import exponent, seconds
-from bench.schema import BASELINE
 
 SLOPES = {2: "n²", 3: "n³"}
 
@@ -39,8 +36,7 @@ def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
         layout.size_axis(axis, sizes, crowd=10 if large else 5)
         annotate.curves(axis, found, names, looks)
         if large and len(found):
-            last = found[found["size"] == found["size"].max()]
-            _slopes(axis, sizes, float(last["size"].iloc[0]), float(last["time_s"].min()))
+            _slopes(axis, found.groupby("size")["time_s"].min())
             annotate.name_ends(axis, annotate.ends_of(found, "time_s", methods, looks))
         annotate.not_drawn(axis, of_panel[~of_panel.index.isin(measured.index)])
         axis.set_title(layout.panel_title(key))
@@ -50,13 +46,14 @@ def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     return figure
 
 
-def _slopes(axis: Axes, sizes: Sequence[int], largest: float, fastest: float) -> None:
-    """What n² and n³ look like: thin lines below the curves, that meet at the largest size."""
-    bottom = axis.get_ylim()[0]
-    start = fastest * 0.6
+def _slopes(axis: Axes, fastest: pd.Series[float]) -> None:
+    """What n² and n³ look like: thin lines below the curves (`fastest`, by size) that meet at the largest size."""
+    bottom, sizes = axis.get_ylim()[0], fastest.index.to_numpy(float)
+    largest = sizes[-1]
+    start = 0.7 * float((fastest * (largest / sizes) ** 2).min())
     if len(sizes) < 2 or start <= bottom:
         return
-    ends = {power: max(float(min(sizes)), largest * (bottom / start) ** (1 / power)) for power in SLOPES}
+    ends = {power: max(sizes[0], largest * (bottom / start) ** (1 / power)) for power in SLOPES}
     if np.log2(ends[3] / ends[2]) < 0.4:  # too near to be told apart and named
         return
     for power, name in SLOPES.items():
@@ -77,7 +74,9 @@ def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
     if len(grown):
         largest = grown["size_to"].max()
         of_tail = grown[grown["size_to"] == largest]
-        powers = zip(of_tail["method"], of_tail["exponent"], of_tail["exponent_low"], of_tail["exponent_high"], strict=True)
+        powers = zip(
+            of_tail["method"], of_tail["exponent"], of_tail["exponent_low"], of_tail["exponent_high"], strict=True
+        )
         parts = [f"{exponent(*power)} ({words.names([name])})" for name, *power in powers]
         since = f"from n = {of_tail['size_from'].min()} to {largest}"
         return f"For {words.where(key)}, {since}, time grows as n to the power {words.names(parts, most=len(parts))}."
