@@ -11,11 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import text
-from analysis.figures import FIGURES
-from analysis.figures.svg import as_svg
+from analysis.figures import FIGURES, render
 from analysis.frames import CONFIGURATION, methods_of
 
-MOST_FIGURES = 24
+MOST_FIGURES = 36
 MOST_BYTES = 2_300_000
 """What one page holds of figures: more is slow to draw, to load and to scroll past."""
 
@@ -49,29 +48,28 @@ def drawn(
     """
     methods = methods_of(run, cells)
     parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
-    kinds, rest = [], []
+    jobs, labels, rest = [], {}, []
     for figure in FIGURES:
-        of_kind = []
         for problem, where, part in parts:
             label = " · ".join(filter(None, (problems[problem]["label"], where)))
             title = f"{figure.title}: {label}"
-            if room.figures <= 0:
+            if len(jobs) >= room.figures:
                 rest.append(title)
-                continue
-            frame = figure.frame(part, errors)
-            if frame.empty:
-                continue
-            name = text.file_name("-".join(filter(None, (f"{prefix}{figure.name}", problem, where.replace(", ", "-")))))
-            svg = as_svg(figure.draw(frame, methods), name, title)
-            if not room.take(len(svg.encode())):
-                rest.append(title)
-                continue
-            (folder / f"{name}.svg").write_text(svg, "utf-8")
-            reading = figure.reading(frame, methods)
-            of_kind.append({"label": label, "reading": reading, "file": f"{name}.svg", "svg": Markup(svg)})
-        if of_kind:
-            kinds.append({"title": figure.title, "caption": figure.caption, "drawn": of_kind})
-    return kinds, rest
+            elif not (frame := figure.frame(part, errors)).empty:
+                stem = text.file_name(
+                    "-".join(filter(None, (f"{prefix}{figure.name}", problem, where.replace(", ", "-"))))
+                )
+                jobs.append(render.Job(figure.name, frame, methods, stem, title))
+                labels[stem] = label
+    kinds: dict[str, dict[str, Any]] = {}
+    for job, it in zip(jobs, render.drawn(jobs), strict=True):
+        if not room.take(len(it.svg.encode())):
+            rest.append(it.title)
+            continue
+        (folder / it.file).write_text(it.svg, "utf-8")
+        kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
+        kind["drawn"].append(vars(it) | {"label": labels[job.stem], "svg": Markup(it.svg)})
+    return list(kinds.values()), rest
 
 
 def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
