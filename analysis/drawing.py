@@ -48,7 +48,9 @@ def drawn(
     """
     methods = methods_of(run, cells)
     parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
-    jobs, labels, rest = [], {}, []
+    jobs: list[render.Job] = []
+    labels: dict[str, str] = {}
+    rest: list[str] = []
     for figure in FIGURES:
         for problem, where, part in parts:
             label = " · ".join(filter(None, (problems[problem]["label"], where)))
