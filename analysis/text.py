@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -11,29 +12,43 @@ import pandas as pd
 _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control characters, and those that reverse the text around them."""
 
+_LEFTWARD_LETTERS = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
+_LEFTWARD = re.compile(rf"{_LEFTWARD_LETTERS}(?:\s+{_LEFTWARD_LETTERS})*")
+"""Words of scripts that run from right to left."""
+
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def clean(text: object) -> str:
-    """A name fit to be shown: one line, without characters that change the text around it."""
+    """A name fit to be shown: one line, without characters that change the text around it.
+
+    What runs from right to left is isolated (U+2068 … U+2069), so that numbers beside it stay where they are: Unicode
+    Standard Annex 9, Unicode Bidirectional Algorithm, 2.4.
+    """
+    return _LEFTWARD.sub("\u2068\\g<0>\u2069", _plain(text))
+
+
+def _plain(text: object) -> str:
     return _HIDDEN.sub("", " ".join(str(text).split()))
 
 
 def short(text: object, most: int) -> str:
     """`clean` text of at most `most` characters, the last a … where it was cut."""
-    whole = clean(text)
-    return whole if len(whole) <= most else whole[: most - 1] + "…"
+    whole = _plain(text)
+    return clean(whole if len(whole) <= most else whole[: most - 1] + "…")
 
 
 def markdown(text: object) -> str:
-    """`clean` text that Markdown shows as it is: no table cell, tag, link, emphasis or formula can begin in it."""
-    escaped = re.sub(r"[\\`*|$~]|\](?=[(\[:])", r"\\\g<0>", clean(text))
+    """`clean` text that Markdown shows as it is: no block, table cell, tag, link, emphasis or formula begins in it."""
+    escaped = re.sub(r"[\\`*|$~]|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", clean(text))
+    escaped = re.sub(r"^(?=[-=]{2,}|[#+-]+\s|[-+=#]+$)|^\d+(?=[.)]\s)", r"\g<0>\\", escaped)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def file_name(text: str) -> str:
-    """`text` as part of a file's name: it cannot leave its folder, be hidden or be over-long."""
-    return re.sub(r"[^A-Za-z0-9._+-]+", "_", text).lstrip(".")[:80] or "_"
+    """`text` as part of a file's name: it cannot leave its folder, be hidden or be long; no two texts share one."""
+    kept = re.sub(r"[^A-Za-z0-9._+-]+", "_", text).lstrip(".")[:80]
+    return kept if kept == text else f"{kept[:70]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def number(value: float, digits: int = 3) -> str:

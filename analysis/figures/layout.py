@@ -1,43 +1,63 @@
-"""Panels and their axes: which there are, how they are scaled, ticked and annotated. No torch here."""
+"""Panels and their axes: where they stand, how they are scaled and ticked. No torch here.
+
+Places are in inches from the figure's top left corner and known beforehand, as titles and labels have known sizes: a
+layout that measures what is drawn takes longer than the drawing.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from analysis.figures.style import GREY
-from analysis.text import counted, scientific, seconds, short
+from analysis.text import scientific, seconds, short
 from bench.schema import DTYPES
 
-ACCUMULATE_THEMSELVES = ("float32", "float64")
-"""The dtypes whose products are summed in the dtype itself."""
+WIDTH = 11.5
+LEFT, RIGHT, TOP = 0.82, 0.16, 0.3
+BELOW, TICKS, NAMES, ENDS = 0.52, 0.48, 0.46, 1.16
+"""Room for: a panel's labels below it; tick labels; names of lines beside a panel; labels of methods beside it."""
+LABEL_X, LABEL_Y = 0.26, 0.58
+"""Where an axis label begins, below and left of the panel."""
+LARGE, SMALL = 3.75, 1.55
+"""Heights of the large panel and, at least, of a small one."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in inches, the top counted down from the figure's."""
+Key = tuple[str, str, str]
+"""wrt, dtype and shape: what the cells of one panel share."""
 
 
-def by_dtype(dtypes: Sequence[str]) -> list[str]:
+def by_dtype(dtypes: Iterable[str]) -> list[str]:
     """float32 first, where the question was asked; then from narrow to wide."""
     order = ["float32", *(name for name in DTYPES if name != "float32")]
     return sorted(dict.fromkeys(dtypes), key=lambda name: order.index(name) if name in order else len(order))
 
 
-def panel_keys(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
+def panel_keys(frame: pd.DataFrame) -> list[Key]:
     """The (wrt, dtype, shape) that occur: the first wrt in float32 is first, and its dtypes follow it."""
     found = list(dict.fromkeys(frame[["wrt", "dtype", "shape"]].itertuples(index=False, name=None)))
     wrts, shapes = list(dict.fromkeys(frame["wrt"])), sorted(set(frame["shape"]))
-    dtypes = by_dtype(frame["dtype"].tolist())
+    dtypes = by_dtype(frame["dtype"])
     return sorted(found, key=lambda key: (shapes.index(key[2]), wrts.index(key[0]), dtypes.index(key[1])))
 
 
-def of_panel(frame: pd.DataFrame, key: tuple[str, str, str]) -> pd.DataFrame:
+def of_panel(frame: pd.DataFrame, key: Key) -> pd.DataFrame:
     """The rows of one panel."""
     wrt, dtype, shape = key
     return frame[(frame["wrt"] == wrt) & (frame["dtype"] == dtype) & (frame["shape"] == shape)]
+
+
+def of_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the first wrt and shape, in every dtype."""
+    wrt, _, shape = panel_keys(frame)[0]
+    return frame[(frame["wrt"] == wrt) & (frame["shape"] == shape)]
 
 
 def panel_title(key: Sequence[str]) -> str:
@@ -45,50 +65,114 @@ def panel_title(key: Sequence[str]) -> str:
     return " · ".join(short(part, 24) for part in key if part)
 
 
-def panels(count: int, share_y: bool) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` axes of logarithmic y: a large first one, the others as small multiples beside it."""
-    others = count - 1
-    columns = min(3, -(-others // 2))
-    rows = -(-others // columns) if columns else 1
-    figure = Figure(figsize=(11.5 if others else 9.0, max(5.2, 2.15 * rows + 1.2)), layout="constrained")
-    grid = figure.add_gridspec(1, 2 if others else 1, width_ratios=[4.6, 2.3 * columns] if others else None)
-    axes = [figure.add_subplot(grid[0])]
-    if others:
-        small = grid[1].subgridspec(rows, columns)
-        for place in range(others):
-            row, column = divmod(place, columns)
-            axis = figure.add_subplot(small[row, column], sharey=axes[0] if share_y else None)
-            axis.tick_params(labelsize=8, labelleft=not share_y or column == 0)
-            axis.xaxis.label.set_fontsize(8)
-            axis.title.set_fontsize(8.5)
-            axes.append(axis)
-    for axis in axes:
-        axis.set_yscale("log")
+def sheet(boxes: Sequence[Box], below: float) -> tuple[Figure, list[Axes]]:
+    """A figure with axes in the `boxes`, and `below` inches under the labels of the lowest."""
+    tall = max(top + height for _, top, _, height in boxes) + BELOW + below
+    figure = Figure(figsize=(WIDTH, tall))
+    axes = [
+        figure.add_axes((left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall))
+        for left, top, width, height in boxes
+    ]
+    for axis, (_, _, width, height) in zip(axes, boxes, strict=True):
+        axis.xaxis.set_label_coords(0.5, -LABEL_X / height)
+        axis.yaxis.set_label_coords(-LABEL_Y / width, 0.5)
     return figure, axes
 
 
-def size_axis(axis: Axes, sizes: Sequence[int], large: bool) -> None:
-    """A logarithmic axis of sizes, labelled with those measured as plain numbers; every so many where they crowd."""
+def panels(
+    count: int, below: float, share_y: bool, beside: float = 0.0, named: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` axes: a large first one, the others as small multiples beside it.
+
+    `beside` is the room to the right of the large one, `named` whether lines are named to the right of the small ones.
+    """
+    others = count - 1
+    columns = min(3, -(-others // 2))
+    rows = -(-others // columns) if columns else 1
+    pitch = max((LARGE + TOP + BELOW) / rows, SMALL + TOP + BELOW)
+    tall = rows * pitch - TOP - BELOW
+    right = NAMES if named else RIGHT
+    room = WIDTH - LEFT - max(beside, RIGHT) - (columns * right if named else RIGHT)
+    room -= TICKS * (1 if share_y else columns) if columns else 0
+    room -= 0 if named else RIGHT * max(columns - 1, 0)
+    shares = 4.6 + 2.3 * columns
+    boxes = [(LEFT, TOP, room * 4.6 / shares, tall)]
+    width = room * 2.3 / shares
+    for place in range(others):
+        row, column = divmod(place, columns)
+        ticks = TICKS * (1 if share_y else column + 1)
+        left = LEFT + boxes[0][2] + max(beside, RIGHT) + ticks + column * (width + right)
+        boxes.append((left, TOP + row * pitch, width, pitch - TOP - BELOW))
+    figure, axes = sheet(boxes, below)
+    for place, axis in enumerate(axes[1:]):
+        axis.tick_params(labelsize=8, labelleft=not share_y or place % columns == 0)
+        axis.title.set_fontsize(8.5)
+    return figure, axes
+
+
+def even_panels(count: int, below: float, beside: float = 0.0, height: float = 2.6) -> tuple[Figure, list[Axes]]:
+    """A figure of `count` axes of one size, two in a row (one has the row for itself), with the same scales.
+
+    `beside` is the room to the right of each.
+    """
+    columns = min(count, 2)
+    width = (WIDTH - LEFT - RIGHT - columns * beside - (columns - 1) * TICKS) / columns
+    boxes = []
+    for place in range(count):
+        row, column = divmod(place, columns)
+        boxes.append((LEFT + column * (width + beside + TICKS), TOP + row * (height + TOP + BELOW), width, height))
+    return sheet(boxes, below)
+
+
+def inches(axis: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    figure = axis.get_figure(root=True)
+    wide, tall = figure.get_size_inches() if figure is not None else (1.0, 1.0)
+    return axis.get_position().width * wide, axis.get_position().height * tall
+
+
+def size_axis(axis: Axes, sizes: Sequence[int], crowd: int) -> None:
+    """A logarithmic axis of sizes, labelled with those measured as plain numbers: at most `crowd`, every so many."""
     axis.set_xscale("log", base=2)
-    every = -(-len(sizes) // (10 if large else 5))
-    axis.xaxis.set_major_locator(FixedLocator(list(sizes)[::every]))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:g}"))
-    axis.xaxis.set_minor_locator(NullLocator())
+    every = -(-len(sizes) // crowd)
+    shown = list(sizes)[::every]
+    _ticks(axis.xaxis, shown, [f"{size:g}" for size in shown])
     axis.set_xlim(min(sizes) / 1.35, max(sizes) * 1.35)
-    axis.set_xlabel("size n")
+    axis.set_xlabel("size n", fontsize=9 if crowd > 5 else 8)
 
 
-def log_ticks(axis: XAxis | YAxis, label: Callable[[float], str]) -> None:
-    """Ticks of a decimal logarithmic axis of at least one decade, whose ticks read as `label` says of a number."""
-    low, high = axis.get_view_interval()
-    decades = math.log10(high / low)
-    if decades < 1:
-        widen = 10 ** ((1 - decades) / 2)
-        axis.set_view_interval(low / widen, high * widen, ignore=True)
-    between = (1.0, 3.0) if axis.axis_name == "x" else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=between if decades < 2 else (1.0,), numticks=9))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
-    axis.set_minor_formatter(NullFormatter())
+def log_scale(axes: Iterable[Axes], which: str, values: Iterable[float], label: Callable[[float], str]) -> None:
+    """One logarithmic scale for all `axes`, x or y (`which`): over all `values`, at least one decade; its ticks read as
+    `label` says of a number.
+    """
+    known = np.array([value for value in values if 0 < value < math.inf])
+    low, high = (np.log10(known.min()), np.log10(known.max())) if len(known) else (0.0, 0.0)
+    widen = max(1 - (high - low), 0.0) / 2
+    margin = 0.09 * max(high - low, 1.0)
+    low, high = low - widen - margin, high + widen + margin
+    for axis in axes:
+        wide, tall = inches(axis)
+        room = wide / 0.6 if which == "x" else tall / 0.33
+        ticks = _decimal(low, high, most=min(max(round(room), 2), 7))
+        one = axis.xaxis if which == "x" else axis.yaxis
+        (axis.set_xscale if which == "x" else axis.set_yscale)("log")
+        (axis.set_xlim if which == "x" else axis.set_ylim)(10**low, 10**high)
+        _ticks(one, ticks, [label(value) for value in ticks])
+
+
+def _decimal(low: float, high: float, most: int) -> list[float]:
+    """Round numbers between 10^low and 10^high: about `most` of them."""
+    decades = high - low
+    subs = next((it for it in ((1.0, 2.0, 5.0), (1.0, 3.0)) if len(it) * decades <= most), (1.0,))
+    step = max(1, math.ceil(decades / (most + 1)))
+    powers = [power for power in range(math.floor(low), math.ceil(high) + 1) if power % step == 0]
+    found = [sub * 10.0**power for power in powers for sub in subs]
+    return [value for value in found if low <= math.log10(value) <= high]
+
+
+def _ticks(axis: XAxis | YAxis, places: Sequence[float], labels: Sequence[str]) -> None:
+    axis.set_minor_locator(NullLocator())  # minor ticks are most of what there is to draw
+    axis.set_ticks(list(places), list(labels))
 
 
 def time_tick(value: float) -> str:
@@ -99,65 +183,3 @@ def time_tick(value: float) -> str:
 def power_of_ten(value: float) -> str:
     """10⁻⁷."""
     return scientific(value, 1).removeprefix("1×")
-
-
-def bars(low: pd.Series[float], value: pd.Series[float], high: pd.Series[float]) -> Any:
-    """The arms of error bars, none where an end is unknown."""
-    return [(value - low).fillna(0.0).clip(lower=0), (high - value).fillna(0.0).clip(lower=0)]
-
-
-def not_drawn(axis: Axes, failed: pd.DataFrame) -> None:
-    """×3 along the top where three methods have no value to draw at that size."""
-    for size, count in failed.groupby("size")["method"].nunique().items():
-        axis.text(
-            float(str(size)), 0.985, f"×{count}", transform=axis.get_xaxis_transform(), ha="center", va="top",
-            fontsize=8, color=GREY,
-        )  # fmt: skip
-
-
-def missing(what: str, failed: Mapping[str, int]) -> str:
-    """The note on what is not drawn, of `not_drawn`'s counts too; empty where nothing lacks."""
-    return f"×k: k methods without {what} at that size; in all {counted(failed)}" if failed else ""
-
-
-def reasons(failed: pd.DataFrame) -> dict[str, int]:
-    """How many cells each status kept from being drawn."""
-    return {str(status): int(count) for status, count in failed["status"].value_counts().items()}
-
-
-def roundoff(axis: Axes, dtype: str, until: float | None = None, side: str = "center") -> None:
-    """The unit roundoff of `dtype` as a thin dashed line, named beside the axes: `u f32`.
-
-    It ends at the size `until`, beyond which nothing is finite and no error can be u. `side`: what of the name is at
-    the line, its center, bottom or top.
-    """
-    if dtype in DTYPES:
-        u = DTYPES[dtype].unit_roundoff
-        look: dict[str, Any] = {"color": "#777777", "linewidth": 0.9, "linestyle": (0, (5, 3)), "zorder": 1.5}
-        if until is None:
-            axis.axhline(u, **look)
-        else:
-            axis.plot([1e-3 * until, until], [u, u], **look)
-        named(axis, u, f"u {dtype.replace('float', 'f')}", until, side)
-
-
-def growth(axis: Axes, dtype: str, sizes: Sequence[int]) -> None:
-    """√n · u over the `sizes`, as a thin dotted line, named beside the axes: what n roundings of random sign add up to
-    where the products accumulate in `dtype` itself. The halves accumulate in float32 and have none; it ends at n·u = 1.
-    """
-    if dtype not in ACCUMULATE_THEMSELVES:
-        return
-    u = DTYPES[dtype].unit_roundoff
-    valid = [size for size in sorted(sizes) if size * u < 1]
-    if len(valid) > 1:
-        line = [math.sqrt(size) * u for size in valid]
-        axis.plot(valid, line, color="#777777", linewidth=0.9, linestyle=(0, (1, 2)), zorder=1.5, label="√n · u")
-        named(axis, line[-1], "√n · u")
-
-
-def named(axis: Axes, value: float, name: str, until: float | None = None, side: str = "center") -> None:
-    """The name of a line, small, to the right of the axes or of the size `until` where the line ends."""
-    at, system = ((1.0, value), axis.get_yaxis_transform()) if until is None else ((until, value), axis.transData)
-    axis.annotate(
-        name, at, xycoords=system, xytext=(3, 0), textcoords="offset points", va=side, fontsize=7.5, color=GREY
-    )

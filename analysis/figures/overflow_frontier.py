@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import layout, style
+from analysis.figures import layout, legend, style, words
+from analysis.figures.figured import Figured
 from analysis.frames import CELL, of_cells
 from analysis.scores import RANGE
-from analysis.text import short
+from analysis.text import listed, short
 from bench.schema import DATA
 
 MARKS: dict[str, dict[str, Any]] = {
@@ -20,13 +21,16 @@ MARKS: dict[str, dict[str, Any]] = {
     "not finite": {"label": "gradient not finite", "marker": "s", "color": "#c1440e", "markersize": 7},
     "spurious": {
         "label": "gradient not finite, though a true entry there is representable",
-        "marker": "X", "color": "black", "markersize": 7.5,
+        "marker": "X", "color": style.INK, "markersize": 7.5,
     },
 }  # fmt: skip
 LOSS: dict[str, Any] = {
     "label": "loss not finite", "marker": "s", "markersize": 12, "markerfacecolor": "none",
-    "markeredgecolor": "#0072b2", "markeredgewidth": 1.3,
+    "markeredgecolor": "#2a86c8", "markeredgewidth": 1.3,
 }  # fmt: skip
+
+ROWS_IN, LEGEND_IN = 2.45, 0.3
+"""Inches left of the panels, for the methods' names, and below them."""
 
 
 def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -43,7 +47,7 @@ def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     return found.merge(failing, on=series, how="inner")
 
 
-@style.theme()
+@style.figure
 def overflow_frontier(frontier: pd.DataFrame, methods: style.Methods) -> Figure:
     """A mark for each method and size: is the gradient finite, and is the loss. A row of panels per wrt and dtype, a
     column per kind of data (`frontier` of `frontier_frame`, of one problem and configuration). A place without a mark
@@ -51,27 +55,65 @@ def overflow_frontier(frontier: pd.DataFrame, methods: style.Methods) -> Figure:
     """
     keys, kinds = layout.panel_keys(frontier), [data for data in DATA if data in set(frontier["data"])]
     names = [[name for name in methods if name in set(layout.of_panel(frontier, key)["method"])] for key in keys]
-    heights = [0.21 * len(rows) + 0.55 for rows in names]
-    figure = Figure(figsize=(9.5, sum(heights) + 1.1), layout="constrained")
-    axes = figure.subplots(len(keys), len(kinds), sharey="row", squeeze=False, height_ratios=heights)
-    for row, (key, rows) in enumerate(zip(keys, names, strict=True)):
+    width = (layout.WIDTH - ROWS_IN - layout.RIGHT * len(kinds)) / len(kinds)
+    boxes: list[layout.Box] = []
+    top = layout.TOP
+    for rows in names:
+        tall = 0.21 * len(rows) + 0.1
+        boxes += [(ROWS_IN + column * (width + layout.RIGHT), top, width, tall) for column in range(len(kinds))]
+        top += tall + layout.TOP + layout.BELOW
+    figure, axes = layout.sheet(boxes, LEGEND_IN)
+    panels = [(key, rows, data) for key, rows in zip(keys, names, strict=True) for data in kinds]
+    for axis, (key, rows, data) in zip(axes, panels, strict=True):
         of_key = layout.of_panel(frontier, key)
-        sizes = sorted(set(of_key["size"]))
-        for axis, data in zip(axes[row], kinds, strict=True):
-            _mark(axis, of_key[of_key["data"] == data], rows)
-            layout.size_axis(axis, sizes, large=False)
-            axis.set_ylim(len(rows) - 0.4, -0.6)
-            axis.set_title(layout.panel_title((*key, f"{data} data")))
-        axes[row, 0].set_yticks(range(len(rows)), [short(methods[name]["label"], 34) for name in rows], fontsize=8)
-    handles = [Line2D([], [], linestyle="none", **it) for it in (*MARKS.values(), LOSS | {"markersize": 9})]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5, handletextpad=0.3)
+        layout.size_axis(axis, sorted(set(of_key["size"])), crowd=6)
+        labels = [short(methods[name]["label"], 34) for name in rows] if data == kinds[0] else [""] * len(rows)
+        axis.set_yticks(range(len(rows)), labels, fontsize=8)
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+        _mark(axis, of_key[of_key["data"] == data], rows)
+        axis.set_title(layout.panel_title((*key, f"{data} data")))
+    _legend(figure)
     return figure
+
+
+def _legend(figure: Figure) -> None:
+    wide, tall = figure.get_size_inches()
+    left = ROWS_IN
+    for mark in (*MARKS.values(), LOSS | {"markersize": 9}):
+        look = {name: value for name, value in mark.items() if name != "label"}
+        edge = {} if mark["label"] == LOSS["label"] else {"markeredgewidth": 0}
+        place = {"transform": figure.transFigure, "linestyle": "none"}
+        figure.add_artist(Line2D([left / wide], [0.16 / tall], **look | edge | place))
+        figure.text((left + 0.14) / wide, 0.16 / tall, mark["label"], va="center", fontsize=8.5)
+        left += 0.42 + 0.94 * legend.LETTER_IN * len(mark["label"])
 
 
 def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:
     places = of_panel.assign(row=of_panel["method"].map(rows.index))
     for gradient, mark in MARKS.items():
         found = places[places["gradient"] == gradient]
-        axis.plot(found["size"], found["row"], **mark | {"linestyle": "none", "markeredgewidth": 0})
+        axis.add_line(Line2D(found["size"], found["row"], **mark | {"linestyle": "none", "markeredgewidth": 0}))
     lost = places[~places["loss_finite"]]
-    axis.plot(lost["size"], lost["row"], linestyle="none", **LOSS)
+    axis.add_line(Line2D(lost["size"], lost["row"], linestyle="none", **LOSS))
+
+
+def reading(frontier: pd.DataFrame, methods: style.Methods) -> str:
+    """From which size on the loss and the gradient are lost, and what the methods are to blame for; first dtype."""
+    key = layout.panel_keys(frontier)[0]
+    of_panel = layout.of_panel(frontier, key)
+    lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
+    parts = [f"{what} at n = {rows['size'].min()}" for what, rows in lost.items() if len(rows)]
+    blamed = of_panel.loc[of_panel["gradient"] == "spurious", "method"].drop_duplicates()
+    blame = f"; {words.names(blamed)} {'lose' if len(blamed) > 1 else 'loses'} entries that are representable"
+    return f"For {words.where(key)}, the first that is not finite: {listed(parts)}{blame if len(blamed) else ''}."
+
+
+OVERFLOW = Figured(
+    "overflow",
+    "Overflow frontier",
+    "The worst over seeds; nothing stands where nothing was scored. A cross marks what the method is to blame for: "
+    "an entry that is not finite although the true value is representable.",
+    frontier_frame,
+    overflow_frontier,
+    reading,
+)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -166,6 +169,7 @@ def score(recipe: Recipe, cell: schema.Cell, random: np.random.Generator) -> Ite
         yield schema.Error(**blank | {
             "run_id": recipe.name, "cell_id": cell.cell_id, "data": data, "seed": seed, "status": cell.status,
             "reference": None if cell.dtype == "float64" else "float64", "rel_fro": error,
+            "digits": None if error is None else min(-math.log10(u), -math.log10(error)),
             "n_nan": 0, "n_inf": int(overflows),
         })  # fmt: skip
 
@@ -192,3 +196,17 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`make_run(scale=2.0, …)`: another run folder, by the fields of `Recipe`."""
     return lambda **fields: synthesise(tmp_path_factory.mktemp("results"), Recipe(**fields))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A browser without a window; skips where there is none, unless GRADIOMETER_BROWSER says that there must be."""
+    must = os.environ.get("GRADIOMETER_BROWSER") == "required"
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium and not must:
+        pytest.skip("needs a browser: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield launched
+        launched.close()
