@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import answers, drawing, findings, method, pages, tables, text
+from analysis.compare import machines
 from analysis.frames import Frames, described
 from analysis.work import with_limits
 
@@ -42,12 +43,19 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
             "title": f"Gradients measured: {pages.named(frames)}",
             "runs": runs,
             "several": several,
-            "machines": None,
+            "machines": _machines(frames, folder / "tables"),
             "words": method.WORDS,
             "figures_most": drawing.MOST_FIGURES,
             "figures_most_bytes": f"{drawing.MOST_BYTES / 1e6:g} MB",
         },
     )
+
+
+def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
+    found = machines.side_by_side(frames)
+    for table in found.tables if found else []:
+        pages.write_csv(folder / f"{table.name}.csv", table)
+    return found
 
 
 def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room, rows: int) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
         pages.write_csv(folder / f"{table.name}.csv", table)
     context = {
         "title": f"Compared: {pages.named(frames_a)} (A) and {pages.named(frames_b)} (B)",
-        "a": {"on": pages.on_what(frames_a)},
-        "b": {"on": pages.on_what(frames_b)},
+        "a": pages.on_what(frames_a),
+        "b": pages.on_what(frames_b),
         "said": said(compared),
         "differences": [different, otherwise],
         "tables": [table for table in tables if table.rows],
