@@ -138,7 +138,7 @@ def log_scale(axes: Iterable[Axes], which: str, values: Iterable[float], label: 
     low, high = low - widen - margin, high + widen + margin
     for axis in axes:
         place = axis.get_position()
-        room = place.width * WIDTH / 0.8 if which == "x" else place.height * axis.figure.get_size_inches()[1] / 0.45
+        room = place.width * WIDTH / 0.8 if which == "x" else place.height * axis.figure.get_size_inches()[1] / 0.33
         ticks = _decimal(low, high, most=max(round(room), 2))
         one = axis.xaxis if which == "x" else axis.yaxis
         (axis.set_xscale if which == "x" else axis.set_yscale)("log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn import blend_palette
 
-from analysis.figures import layout, style, words
+from analysis.figures import layout, legend, style, words
 from analysis.figures.figured import Figured, timed_or_not
 from analysis.frames import timed
 from analysis.scaling import verdicts
@@ -82,7 +83,7 @@ def _tiles(
             shades.append(colors(norm(cell.ratio)) if has_ratio else UNTIMED)
             if has_ratio and cell.verdict not in ("faster", "slower"):
                 hatched.append(tile)
-            strong = has_ratio and abs(math.log(cell.ratio)) > 0.62 * math.log(norm.vmax)
+            strong = has_ratio and abs(math.log(cell.ratio)) > 0.75 * math.log(norm.vmax)
             axis.text(
                 column + 0.5, row + 0.5, number(cell.ratio, 2) if has_ratio else SHORT.get(status, status),
                 ha="center", va="center", fontsize=7.5 if has_ratio else 6.5, color="#fdfdfd" if strong else style.ON_TILE,
@@ -90,7 +91,7 @@ def _tiles(
     edge = {"edgecolors": style.PAPER, "linewidths": 1.0}
     axis.add_collection(PolyCollection(places, facecolors=shades, **edge), autolim=False)
     if hatched:
-        marks = PolyCollection(hatched, facecolors="none", edgecolors="#8a8a8a", linewidths=0.0, hatch="////")
+        marks = PolyCollection(hatched, facecolors="none", edgecolors="#bdbdbd", linewidths=0.0, hatch="////")
         axis.add_collection(marks, autolim=False)
     axis.set_xlim(0, len(sizes))
     axis.set_ylim(len(keys), 0)
@@ -116,16 +117,17 @@ def _scale(figure: Figure, norm: LogNorm, colors: Colormap, most: float) -> None
         figure.text((left + share * steps * step) / wide, 0.23 / tall, name, ha="center", va="top", fontsize=7.5)
     figure.text((left - 0.2) / wide, 0.345 / tall, "faster", ha="right", va="center", fontsize=8)
     left += steps * step + 0.2
-    figure.text(left / wide, 0.345 / tall, f"slower than {BASELINE}", va="center", fontsize=8)
-    for name, look in {
-        "same as autograd, or undecided": {"facecolor": "#f7f7f7", "edgecolor": "#8a8a8a", "hatch": "////"},
+    tiles: dict[str, dict[str, Any]] = {
+        f"slower than {BASELINE}": {},
+        "same, or undecided": {"facecolor": "#f7f7f7", "edgecolor": "#bdbdbd", "hatch": "////"},
         "no ratio": {"facecolor": UNTIMED},
-    }.items():
-        left += 1.85
-        place = ((left) / wide, y / tall)
-        figure.add_artist(Rectangle(place, 0.3 / wide, 0.13 / tall, **patch | look))
-        figure.text((left + 0.38) / wide, 0.345 / tall, name, va="center", fontsize=8)
-        left += 0.4
+    }
+    for name, look in tiles.items():
+        if look:
+            figure.add_artist(Rectangle((left / wide, y / tall), 0.3 / wide, 0.13 / tall, **patch | look))
+            left += 0.38
+        figure.text(left / wide, 0.345 / tall, name, va="center", fontsize=8)
+        left += legend.LETTER_IN * len(name) + 0.3
 
 
 def reading(forms: pd.DataFrame, methods: style.Methods) -> str:

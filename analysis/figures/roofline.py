@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -42,9 +41,11 @@ def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
     """
     looks, shown = style.styles(methods), set(points["method"])
     keys = layout.panel_keys(points)
-    figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=layout.ENDS)
-    layout.log_scale(axes, "x", points["flops_per_byte"], lambda value: number(value, 1))
-    layout.log_scale(axes, "y", [*points["flops_per_s"], *points["peak"]], _flops)
+    figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=2 * layout.NAMES)
+    layout.log_scale(
+        axes, "x", [*points["flops_per_byte"], points["flops_per_byte"].min() / 4], lambda value: number(value, 1)
+    )
+    layout.log_scale(axes, "y", [*points["flops_per_s"], *points["peak"]], lambda rate: _rate(rate, 1))
     for axis, key in zip(axes, keys, strict=True):
         of_panel = layout.of_panel(points, key)
         _ceilings(axis, of_panel)
@@ -72,22 +73,21 @@ def _ceilings(axis: Axes, of_panel: pd.DataFrame) -> None:
         ends = [max(left, bottom / bandwidth), min(right, peak / bandwidth)]
         axis.add_line(Line2D(ends, [bandwidth * end for end in ends], **annotate.LINE))
     axis.add_line(Line2D([max(left, peak / bandwidths[0]), right], [peak, peak], **annotate.LINE))
-    annotate.name_ends(axis, [annotate.End(peak, f"{_flops(peak)}flop/s")])
+    annotate.name_ends(axis, [annotate.End(peak, f"{_rate(peak)}flop/s")])
     # Named are the widest, above its line, and the narrowest, below: those between stand too close.
-    named = {bandwidths[0]: ("bottom", 1), bandwidths[-1]: ("top", -1)}
-    for bandwidth, (side, sign) in list(named.items()):
-        start = max(left, bottom / bandwidth)
-        x = start * (min(right, peak / bandwidth) / start) ** (0.12 if sign > 0 else 0.3)
+    named = [(bandwidths[0], "bottom", 2), (bandwidths[-1], "top", -3)]
+    for bandwidth, side, shift in named[: len(bandwidths)]:
+        x = max(left, bottom / bandwidth) * 1.08
         axis.annotate(
-            f"{_flops(bandwidth)}B/s", (x, x * bandwidth), (0, 2 * sign), textcoords="offset points", rotation=slope,
+            f"{_rate(bandwidth)}B/s", (x, x * bandwidth), (0, shift), textcoords="offset points", rotation=slope,
             rotation_mode="anchor", va=side, fontsize=7.5, color=style.MUTED,
         )  # fmt: skip
 
 
-def _flops(value: float) -> str:
-    """`12 G`, to be followed by a unit."""
+def _rate(value: float, digits: int = 3) -> str:
+    """`67.1 G`, to be followed by a unit."""
     scale = max((unit for unit in UNITS if value >= unit), default=1.0)
-    return f"{number(value / scale, 3 if value / scale != round(value / scale) else 1)} {UNITS[scale]}"
+    return f"{number(value / scale, digits)} {UNITS[scale]}"
 
 
 def reading(points: pd.DataFrame, methods: style.Methods) -> str:
