@@ -9,8 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from analysis import findings, launches, pages, tables, text
-from analysis.figures import FIGURES
-from analysis.figures.svg import as_svg
+from analysis.figures import FIGURES, render
 from analysis.frames import CONFIGURATION, Frames, described, flatten, methods_of
 from analysis.work import with_limits
 
@@ -121,7 +120,7 @@ def _figures(
 ) -> list[dict[str, Any]]:
     """Every figure of every problem in every configuration, written as SVG; those with nothing to draw are left out."""
     methods = methods_of(run, cells)
-    drawn: list[dict[str, Any]] = []
+    jobs: list[render.Job] = []
     for (first, *configured), part in cells.groupby(["problem", *CONFIGURATION], sort=False):
         problem = str(first)
         several = cells.loc[cells["problem"] == problem, CONFIGURATION].drop_duplicates().shape[0] > 1
@@ -131,12 +130,12 @@ def _figures(
             if frame.empty:
                 continue
             title = " · ".join(filter(None, (problems[problem]["label"], figure.title, where)))
-            name = text.file_name(f"{prefix}{figure.name}-{problem}{'-' if where else ''}{where}")
-            svg = as_svg(figure.draw(frame, methods), name, title)
-            (folder / f"{name}.svg").write_text(svg, "utf-8")
-            about = {"title": title, "kind": figure.title, "caption": figure.caption}
-            drawn.append(about | {"file": f"{name}.svg", "svg": Markup(svg)})
-    return drawn
+            stem = text.file_name(f"{prefix}{figure.name}-{problem}{'-' if where else ''}{where}")
+            jobs.append(render.Job(figure.name, frame, methods, stem, title))
+    drawn = render.drawn(jobs)
+    for it in drawn:
+        (folder / it.file).write_text(it.svg, "utf-8")
+    return [vars(it) | {"svg": Markup(it.svg)} for it in drawn]
 
 
 def _facts(run: dict[str, Any], cells: pd.DataFrame, problems: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
+from analysis.figures import layout
 from analysis.figures.style import MUTED, Methods, Style
 from analysis.text import counted, short
 from bench.schema import BASELINE, DTYPES
@@ -43,7 +44,7 @@ def curves(axis: Axes, frame: pd.DataFrame, names: Sequence[str], looks: Mapping
         if known.sum() > 1 and (high[known] / low[known]).max() > THIN:
             x, low, high = x[known], low[known], high[known]
             bands.append(np.column_stack([np.append(x, x[::-1]), np.append(low, high[::-1])]))
-            colors.append(to_rgba(look.color, 0.22))
+            colors.append(to_rgba(look.color, 0.22 if look.linewidth > 1 else 0.12))
     if bands:
         axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
@@ -78,15 +79,15 @@ def ends_of(frame: pd.DataFrame, value: str, methods: Methods, looks: Mapping[st
 def name_ends(axis: Axes, ends: Iterable[End], fontsize: float = 7.5) -> None:
     """Names to the right of the axes, pushed apart where they would overlap; none if there is no room for all."""
     low, high = axis.get_ylim()
-    tall = axis.get_position().height * axis.figure.get_size_inches()[1] * 72  # type: ignore[union-attr]
+    wide, tall = (72 * length for length in layout.inches(axis))
     unit = math.log(high / low) if axis.get_yscale() == "log" else high - low
+    ends = [end for end in ends if low <= end.y <= high]
     heights = [(math.log(end.y / low) if axis.get_yscale() == "log" else end.y - low) / unit * tall for end in ends]
     ordered = sorted(zip(heights, ends, strict=True), key=lambda it: it[0])
     gap = fontsize * 1.25
     if gap * len(ordered) > tall:
         return
     for (_, end), height in zip(ordered, spread([height for height, _ in ordered], gap, tall), strict=True):
-        wide = axis.get_position().width * axis.figure.get_size_inches()[0] * 72  # type: ignore[union-attr]
         start = 1 + 4 / wide
         if end.look is not None:
             look = end.look.line | {"markersize": 0.8 * end.look.markersize}
@@ -157,12 +158,16 @@ def growth(axis: Axes, dtype: str, sizes: Sequence[int]) -> list[End]:
     sign add up to where the products accumulate in `dtype` itself. The halves accumulate in float32 and have none; it
     ends at n·u = 1.
     """
+    line = expected(dtype, sizes)
+    if len(line) < 2:
+        return []
+    axis.add_line(Line2D(list(line), list(line.values()), label="√n · u", **DOTTED))
+    return [End(max(line.values()), "√n · u")]
+
+
+def expected(dtype: str, sizes: Iterable[int]) -> dict[int, float]:
+    """Size → √n · u, where that is expected and n·u < 1; see `growth`."""
     if dtype not in ACCUMULATE_THEMSELVES:
-        return []
+        return {}
     u = DTYPES[dtype].unit_roundoff
-    valid = [size for size in sorted(sizes) if size * u < 1]
-    if len(valid) < 2:
-        return []
-    line = [math.sqrt(size) * u for size in valid]
-    axis.add_line(Line2D(valid, line, label="√n · u", **DOTTED))
-    return [End(line[-1], "√n · u")]
+    return {size: math.sqrt(size) * u for size in sorted(sizes) if size * u < 1}

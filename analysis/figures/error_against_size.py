@@ -37,7 +37,8 @@ def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
         sizes, finite = sorted(set(of_panel["size"])), sorted(set(of_panel.loc[of_panel["finite_seeds"] > 0, "size"]))
         u = [DTYPES[key[1]].unit_roundoff] if key[1] in DTYPES else []
         layout.size_axis(axis, sizes, crowd=10 if large else 5)
-        layout.log_scale([axis], "y", [*u, *found[list(COLUMNS)].to_numpy().ravel()], layout.power_of_ten)
+        theory = [*u, *annotate.expected(key[1], finite if data == TIMED_DATA else []).values()]
+        layout.log_scale([axis], "y", [*theory, *found[list(COLUMNS)].to_numpy().ravel()], layout.power_of_ten)
         annotate.curves(axis, found, COLUMNS, looks)
         ends = annotate.roundoff(axis, key[1], finite[-1] if finite and finite[-1] < sizes[-1] else None)
         if data == TIMED_DATA:
@@ -78,9 +79,9 @@ def _in_u(error: float, dtype: str) -> str:
 ERROR = Figured(
     "error",
     "Error against size",
-    "Relative error in the Frobenius norm against the reference: median over seeds, bands their range, where it is wider "
-    "than the line. Dashed: unit roundoff u of the dtype (u f32: of float32). Dotted, √n · u: the growth to expect of n "
-    "roundings of random sign, where products are summed in the dtype itself.",
+    "Relative error in the Frobenius norm against the reference: median over seeds, bands their range, where it is "
+    "wider than the line. Dashed: unit roundoff u of the dtype (u f32: of float32). Dotted, √n · u: the growth to "
+    "expect of n roundings of random sign, where products are summed in the dtype itself.",
     scored,
     error_against_size,
     reading,

@@ -51,6 +51,7 @@ def error_by_data(scores: pd.DataFrame, methods: style.Methods) -> Figure:
         of_row = axes[row * len(dtypes) : (row + 1) * len(dtypes)]
         layout.log_scale(of_row, "y", [1, *drawn[error]], layout.power_of_ten)
         of_row[0].set_ylabel(label)
+        of_row[0].yaxis.set_label_coords(-0.42 / layout.inches(of_row[0])[0], 0.5)  # in two lines
         for axis, dtype in zip(of_row, dtypes, strict=True):
             small = dtype != dtypes[0]
             names = [kind.replace("_", "\n") if small else kind for kind in kinds] if row else [""] * len(kinds)
@@ -127,8 +128,8 @@ def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
         [number(part[name].max(), 2) for part in (first, last)] for name in ("bwd_fro_u", "rel_fro_u")
     )
     return (
-        f"For {words.where(key)} at n = {rows['size'].iloc[0]}, from {kappas.index[0]} to {kappas.index[-1]} data κ goes "
-        f"from {_rough(kappas.iloc[0])} to {_rough(kappas.iloc[-1])}, the largest relative error {whose} from "
+        f"For {words.where(key)} at n = {rows['size'].iloc[0]}, from {kappas.index[0]} to {kappas.index[-1]} data "
+        f"κ goes from {_rough(kappas.iloc[0])} to {_rough(kappas.iloc[-1])}, the largest relative error {whose} from "
         f"{of_gradient[0]} u to {of_gradient[1]} u, that relative to its terms from {of_terms[0]} u to {of_terms[1]} u."
     )
 

@@ -23,6 +23,8 @@ WIDTH = 11.5
 LEFT, RIGHT, TOP = 0.82, 0.16, 0.3
 BELOW, TICKS, NAMES, ENDS = 0.52, 0.48, 0.46, 1.16
 """Room for: a panel's labels below it; tick labels; names of lines beside a panel; labels of methods beside it."""
+LABEL_X, LABEL_Y = 0.26, 0.58
+"""Where an axis label begins, below and left of the panel."""
 LARGE, SMALL = 3.75, 1.55
 """Heights of the large panel and, at least, of a small one."""
 
@@ -71,6 +73,9 @@ def sheet(boxes: Sequence[Box], below: float) -> tuple[Figure, list[Axes]]:
         figure.add_axes((left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall))
         for left, top, width, height in boxes
     ]
+    for axis, (_, _, width, height) in zip(axes, boxes, strict=True):
+        axis.xaxis.set_label_coords(0.5, -LABEL_X / height)
+        axis.yaxis.set_label_coords(-LABEL_Y / width, 0.5)
     return figure, axes
 
 
@@ -119,6 +124,13 @@ def even_panels(count: int, below: float, beside: float = 0.0, height: float = 2
     return sheet(boxes, below)
 
 
+def inches(axis: Axes) -> tuple[float, float]:
+    """Width and height of the axes."""
+    figure = axis.get_figure(root=True)
+    wide, tall = figure.get_size_inches() if figure is not None else (1.0, 1.0)
+    return axis.get_position().width * wide, axis.get_position().height * tall
+
+
 def size_axis(axis: Axes, sizes: Sequence[int], crowd: int) -> None:
     """A logarithmic axis of sizes, labelled with those measured as plain numbers: at most `crowd`, every so many."""
     axis.set_xscale("log", base=2)
@@ -130,16 +142,18 @@ def size_axis(axis: Axes, sizes: Sequence[int], crowd: int) -> None:
 
 
 def log_scale(axes: Iterable[Axes], which: str, values: Iterable[float], label: Callable[[float], str]) -> None:
-    """One logarithmic scale, x or y, for all `axes`: over all `values`, at least one decade, ticks read as `label` says."""
+    """One logarithmic scale for all `axes`, x or y (`which`): over all `values`, at least one decade; its ticks read as
+    `label` says of a number.
+    """
     known = np.array([value for value in values if 0 < value < math.inf])
     low, high = (np.log10(known.min()), np.log10(known.max())) if len(known) else (0.0, 0.0)
     widen = max(1 - (high - low), 0.0) / 2
     margin = 0.09 * max(high - low, 1.0)
     low, high = low - widen - margin, high + widen + margin
     for axis in axes:
-        place = axis.get_position()
-        room = place.width * WIDTH / 0.8 if which == "x" else place.height * axis.figure.get_size_inches()[1] / 0.33
-        ticks = _decimal(low, high, most=max(round(room), 2))
+        wide, tall = inches(axis)
+        room = wide / 0.6 if which == "x" else tall / 0.33
+        ticks = _decimal(low, high, most=min(max(round(room), 2), 7))
         one = axis.xaxis if which == "x" else axis.yaxis
         (axis.set_xscale if which == "x" else axis.set_yscale)("log")
         (axis.set_xlim if which == "x" else axis.set_ylim)(10**low, 10**high)

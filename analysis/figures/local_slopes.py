@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,7 @@ def local_slopes(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
         last = of_panel[of_panel["size_to"] == of_panel["size_to"].max()]
         annotate.name_ends(axis, annotate.ends_of(last.assign(size=last["size_to"]), "exponent", methods, looks))
         axis.set_title(layout.panel_title(key))
+    for axis in axes[::2]:
         axis.set_ylabel("local exponent of n")
     legend.draw(figure, methods, shown, "ringed: a break point", layout.LEFT)
     return figure
@@ -84,7 +86,12 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
                 colors.append(to_rgba(look.color, 0.2))
         broken = curve[curve["breaks"]]
         halfway = (curve["exponent"] + curve["exponent"].shift())[curve["breaks"]] / 2
-        ring = {"marker": "o", "markersize": 7, "markerfacecolor": style.PAPER, "markeredgecolor": look.color}
+        ring: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 7,
+            "markerfacecolor": style.PAPER,
+            "markeredgecolor": look.color,
+        }
         axis.add_line(Line2D(broken["size_from"], halfway, linestyle="none", zorder=6, label="break", **ring))
     axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
@@ -98,21 +105,21 @@ def reading(slopes: pd.DataFrame, methods: style.Methods) -> str:
     parts = [f"{exponent(*power)} ({words.names([name])})" for name, *power in powers]
     ends = f"between n = {last['size_from'].min()} and {last['size_to'].iloc[0]}"
     now = f"{ends} time grows as n to the power {words.names(parts, most=len(parts))}"
-    change = of_panel["exponent"] - of_panel.groupby("method", sort=False)["exponent"].shift()
-    broken = of_panel.assign(change=change.abs())[of_panel["breaks"]].sort_values("change")
+    step = of_panel["exponent"] - of_panel.groupby("method", sort=False)["exponent"].shift()
+    broken = of_panel.assign(step=step.abs())[of_panel["breaks"]].sort_values("step")
     if broken.empty:
         return f"For {words.where(key)}, {now}; no exponent is told apart from the one before it."
     worst = broken.iloc[-1]
     before = of_panel[(of_panel["method"] == worst["method"]) & (of_panel["size_to"] == worst["size_from"])].iloc[0]
-    much = f"from {before['exponent']:.2f} to {worst['exponent']:.2f}"
-    return f"For {words.where(key)}, {now}; the largest break is {words.names([worst['method']])}'s at n = {worst['size_from']}, {much}."
+    change = f"at n = {worst['size_from']}, from {before['exponent']:.2f} to {worst['exponent']:.2f}"
+    return f"For {words.where(key)}, {now}; the largest break is {words.names([worst['method']])}'s {change}."
 
 
 SLOPES = Figured(
     "slopes",
     "Local slopes",
-    "The exponent between successive sizes, log(t₂/t₁) ÷ log(n₂/n₁), with its 95 % interval; near 0 the fixed cost of a "
-    "call hides the work. Dashed: exponents 0 to 3. Ringed: a size at which the 95 % intervals on both sides are apart.",
+    "The exponent between successive sizes, log(t₂/t₁) ÷ log(n₂/n₁), with its 95 % interval; near 0 the fixed cost of "
+    "a call hides the work. Dashed: exponents 0 to 3. Ringed: a size on whose sides the 95 % intervals are apart.",
     slopes_frame,
     local_slopes,
     reading,

@@ -22,7 +22,7 @@ POOR = 0.25
 
 
 def overhead_frame(cells: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
-    """The timed cells of the forms and autograd, of the first wrt and shape, with their fit of `analysis.explained.costs`
+    """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `analysis.explained.costs`
     (`work`, `overhead_s`, `cost_s`, `misfit`) and `work_s` = cost × work; those that have a fit.
     """
     found = words.own(timed(layout.of_first(cells)))
@@ -71,7 +71,12 @@ def overhead(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
             axis.add_line(Line2D(*_line(curve), color=look.color, linewidth=1.2, zorder=look.zorder))
             axis.add_line(Line2D(curve["flops"], curve["time_s"], **look.line | {"linestyle": "none"}))
             if knee is not None:
-                mark = {"marker": "D", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": style.INK}
+                mark: dict[str, Any] = {
+                    "marker": "D",
+                    "markersize": 7,
+                    "markerfacecolor": "none",
+                    "markeredgecolor": style.INK,
+                }
                 t = 2 * float(curve["overhead_s"].iloc[0])
                 axis.add_line(Line2D([knee["flops"]], [t], linestyle="none", zorder=6, label="knee", **mark))
             name = f"knee n ≈ {number(knee['size'], 2)}" if knee else "no knee"
@@ -79,6 +84,7 @@ def overhead(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
         annotate.name_ends(axis, ends)
         axis.set_title(layout.panel_title(key))
         axis.set_xlabel("flops of a call")
+    for axis in axes[::2]:
         axis.set_ylabel("time of a call (s, ms, µs)")
     poor = fitted.loc[fitted["misfit"] > POOR, [*SERIES, "method"]].drop_duplicates()
     note = f"{len(poor)} of the fits leave more than {POOR:.0%} at some size" if len(poor) else ""
@@ -116,9 +122,9 @@ def _until(curve: pd.DataFrame, knee: dict[str, float] | None) -> str:
 OVERHEAD = Figured(
     "overhead",
     "Overhead against work",
-    "Points: times measured. Lines: t = overhead + cost × work, fitted over the sizes in relative error; work is flops, or "
-    "bytes where those limit the largest size. Diamond: the knee, where overhead and cost × work are equal; to its left a "
-    "call is mostly overhead.",
+    "Points: times measured. Lines: t = overhead + cost × work, fitted over the sizes in relative error; work is "
+    "flops, or bytes where those limit the largest size. Diamond: the knee, where overhead and cost × work are equal; to its "
+    "left a call is mostly overhead.",
     overhead_frame,
     overhead,
     reading,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import Colormap, LogNorm
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn import blend_palette
@@ -18,10 +18,11 @@ from analysis.figures.figured import Figured, timed_or_not
 from analysis.frames import timed
 from analysis.scaling import verdicts
 from analysis.text import counted, number, short
-from bench.schema import BASELINE
+from bench.schema import BASELINE, TIMED_STATUSES
 
+COLORS = blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True)
 UNTIMED = "#b4b4b4"
-SHORT = {"unsupported": "unsup.", "interrupted": "interr.", "nonfinite": "nonfin."}
+SHORT = {"unsupported": "unsup.", "interrupted": "interr."}
 """Statuses too long for a tile."""
 LABELS_IN, TILE_IN, BAR_IN = 1.72, 0.27, 0.5
 """Inches for the rows' labels, a row of tiles, and the scale of colours below."""
@@ -53,42 +54,41 @@ def ratio_map(forms: pd.DataFrame, methods: style.Methods) -> Figure:
     figure, axes = layout.sheet(boxes, BAR_IN)
     compared = forms["ratio"].where(timed(forms)["ratio"] > 0)
     most = max(2.0, math.exp(compared.map(math.log).abs().max()))
-    norm, colors = (
-        LogNorm(1 / most, most),
-        blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True),
-    )
     for place, (axis, name) in enumerate(zip(axes, names, strict=True)):
         of_form = forms.assign(ratio=compared)[forms["method"] == name]
-        _tiles(axis, of_form, keys, sizes, norm, colors)
+        _tiles(axis, of_form, keys, sizes, most)
         labels = ["" if place % columns else layout.panel_title(key) for key in keys]
         axis.set_yticks([row + 0.5 for row in range(len(keys))], labels, fontsize=8)
         axis.set_xticks([column + 0.5 for column in range(len(sizes))], [str(size) for size in sizes], fontsize=8)
         axis.set_xlabel("size n", fontsize=8)
         axis.set_title(short(methods[name]["label"], 34))
-    _scale(figure, norm, colors, most)
+    _scale(figure, most)
     return figure
 
 
-def _tiles(
-    axis: Axes, of_form: pd.DataFrame, keys: list[layout.Key], sizes: list[int], norm: LogNorm, colors: Colormap
-) -> None:
+def _shade(ratio: float, most: float) -> str:
+    """The colour of a ratio, where the scale goes from 1/most to most."""
+    return str(to_hex(COLORS((math.log(ratio) / math.log(most) + 1) / 2)))
+
+
+def _tiles(axis: Axes, of_form: pd.DataFrame, keys: list[layout.Key], sizes: list[int], most: float) -> None:
     places, hatched, shades = [], [], []
     for row, key in enumerate(keys):
-        for cell in layout.of_panel(of_form, key).itertuples():
-            column = sizes.index(cell.size)
+        for cell in layout.of_panel(of_form, key).to_dict("records"):
+            column, ratio, status = sizes.index(cell["size"]), cell["ratio"], str(cell["status"])
+            has_ratio = ratio > 0
             tile = [(column + x, row + y) for x, y in ((0, 0), (1, 0), (1, 1), (0, 1))]
-            has_ratio = pd.notna(cell.ratio)
-            status = cell.status if cell.status != "ok" else f"no {BASELINE}"
             places.append(tile)
-            shades.append(colors(norm(cell.ratio)) if has_ratio else UNTIMED)
-            if has_ratio and cell.verdict not in ("faster", "slower"):
+            shades.append(_shade(ratio, most) if has_ratio else UNTIMED)
+            if has_ratio and cell["verdict"] not in ("faster", "slower"):
                 hatched.append(tile)
-            strong = has_ratio and abs(math.log(cell.ratio)) > 0.75 * math.log(norm.vmax)
+            why = f"no {BASELINE}" if status in TIMED_STATUSES else SHORT.get(status, short(status, 9))
+            strong = has_ratio and abs(math.log(ratio)) > 0.75 * math.log(most)
             axis.text(
-                column + 0.5, row + 0.5, number(cell.ratio, 2) if has_ratio else SHORT.get(status, status),
-                ha="center", va="center", fontsize=7.5 if has_ratio else 6.5, color="#fdfdfd" if strong else style.ON_TILE,
+                column + 0.5, row + 0.5, number(ratio, 2) if has_ratio else why, ha="center", va="center",
+                fontsize=7.5 if has_ratio else 6.5, color="#fdfdfd" if strong else style.ON_TILE,
             )  # fmt: skip
-    edge = {"edgecolors": style.PAPER, "linewidths": 1.0}
+    edge: dict[str, Any] = {"edgecolors": style.PAPER, "linewidths": 1.0}
     axis.add_collection(PolyCollection(places, facecolors=shades, **edge), autolim=False)
     if hatched:
         marks = PolyCollection(hatched, facecolors="none", edgecolors="#bdbdbd", linewidths=0.0, hatch="////")
@@ -100,14 +100,14 @@ def _tiles(
     axis.spines[:].set_visible(False)
 
 
-def _scale(figure: Figure, norm: LogNorm, colors: Colormap, most: float) -> None:
+def _scale(figure: Figure, most: float) -> None:
     """The scale of colours along the bottom, and what hatched and grey tiles are."""
     wide, tall = figure.get_size_inches()
     left, steps, step, y = LABELS_IN, 24, 0.11, 0.28
-    patch = {"transform": figure.transFigure, "linewidth": 0}
+    patch: dict[str, Any] = {"transform": figure.transFigure, "linewidth": 0}
     for place in range(steps):
         value = most ** (2 * (place + 0.5) / steps - 1)
-        color = colors(norm(value))
+        color = _shade(value, most)
         figure.add_artist(
             Rectangle(
                 ((left + place * step) / wide, y / tall), step * 1.02 / wide, 0.13 / tall, facecolor=color, **patch
@@ -147,7 +147,7 @@ def _verbs(counts: dict[str, int]) -> list[tuple[str, int]]:
     return [(f"{'is' if count == 1 else 'are'} {name}", count) for name, count in counts.items()]
 
 
-def _which(cell: pd.Series) -> str:  # type: ignore[type-arg]  # a row of mixed types
+def _which(cell: pd.Series) -> str:
     shape = f", {cell['shape']}" if cell["shape"] else ""
     return f"{words.names([cell['method']])}, {short(cell['wrt'], 40)}, {cell['dtype']}{shape}, n = {cell['size']}"
 
@@ -155,8 +155,8 @@ def _which(cell: pd.Series) -> str:  # type: ignore[type-arg]  # a row of mixed 
 RATIO_MAP = Figured(
     "ratio_map",
     "Ratio to autograd, size by dtype",
-    "Time over autograd's, paired, of each form: below 1 (blue) is faster, above (orange) slower, on a logarithmic scale. "
-    "Verdicts are from each tile's own 95 % interval; nothing is left out.",
+    "Time over autograd's, paired, of each form: below 1 (blue) is faster, above (orange) slower, on a logarithmic "
+    "scale. Verdicts are from each tile's own 95 % interval; nothing is left out.",
     ratio_frame,
     ratio_map,
     reading,

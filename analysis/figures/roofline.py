@@ -55,6 +55,7 @@ def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
         sizes = f"n = {of_panel['size'].min()} to {of_panel['size'].max()}"
         axis.set_title(layout.panel_title([*key, sizes if of_panel["size"].nunique() > 1 else sizes.split(" to")[0]]))
         axis.set_xlabel("flops per byte of inputs and gradient")
+    for axis in axes[::2]:
         axis.set_ylabel("attained flop/s")
     note = "sizes grow along each line"
     legend.draw(figure, methods, shown, note if points["size"].nunique() > 1 else "", layout.LEFT)
@@ -66,8 +67,7 @@ def _ceilings(axis: Axes, of_panel: pd.DataFrame) -> None:
     (left, right), bottom = axis.get_xlim(), axis.get_ylim()[0]
     peak = float(of_panel["peak"].median())
     bandwidths = sorted(set(of_panel["bandwidth"].round(-6)), reverse=True)
-    tall = axis.get_position().height * axis.figure.get_size_inches()[1]  # type: ignore[union-attr]
-    wide = axis.get_position().width * layout.WIDTH
+    wide, tall = layout.inches(axis)
     slope = math.degrees(math.atan2(tall / math.log(axis.get_ylim()[1] / bottom), wide / math.log(right / left)))
     for bandwidth in bandwidths:
         ends = [max(left, bottom / bandwidth), min(right, peak / bandwidth)]
@@ -77,7 +77,7 @@ def _ceilings(axis: Axes, of_panel: pd.DataFrame) -> None:
     # Named are the widest, above its line, and the narrowest, below: those between stand too close.
     named = [(bandwidths[0], "bottom", 2), (bandwidths[-1], "top", -3)]
     for bandwidth, side, shift in named[: len(bandwidths)]:
-        x = max(left, bottom / bandwidth) * 1.08
+        x = max(left, bottom / bandwidth) * 1.25
         axis.annotate(
             f"{_rate(bandwidth)}B/s", (x, x * bandwidth), (0, shift), textcoords="offset points", rotation=slope,
             rotation_mode="anchor", va=side, fontsize=7.5, color=style.MUTED,
@@ -97,13 +97,15 @@ def reading(points: pd.DataFrame, methods: style.Methods) -> str:
     best = of_panel.sort_values("limit_share").iloc[-1]
     small = of_panel[of_panel["size"] == of_panel["size"].min()]
     kind = {"flops": "the peak rate of computing", "bytes": "the bandwidth of memory"}[str(best["limited_by"])]
+    beyond = ", above the ceiling as measured" if best["limit_share"] > 1 else ""
     nearest = (
         f"{words.names([best['method']])} at n = {best['size']} comes nearest to what limits it, {kind}: "
-        f"{_percent(best['limit_share'])} of it"
+        f"{_percent(best['limit_share'])} of it{beyond}"
     )
     if of_panel["size"].nunique() == 1:
         return f"For {words.where(key)}, {nearest}."
-    return f"For {words.where(key)}, {nearest}; at n = {small['size'].iloc[0]} no call attains more than {_percent(small['limit_share'].max())}."
+    least = f"at n = {small['size'].iloc[0]} no call attains more than {_percent(small['limit_share'].max())}"
+    return f"For {words.where(key)}, {nearest}; {least}."
 
 
 def _percent(share: float) -> str:
@@ -113,9 +115,9 @@ def _percent(share: float) -> str:
 ROOFLINE = Figured(
     "roofline",
     "Roofline",
-    "The ceilings are this machine's, measured: the rate of a large matrix product, flat, and the bandwidths of copies, "
-    "rising, from the smallest that fits a cache to the largest. Bytes are those of the inputs and the gradient, each moved "
-    "once, so a call that moves more than that lies lower than its memory traffic alone would put it.",
+    "The ceilings are this machine's, measured: the rate of a large matrix product, flat, and the bandwidths of copies "
+    "no smaller than what a call of some size touches, rising. Bytes are those of the inputs and the gradient, each "
+    "moved once: a call that moves intermediate results too cannot reach the rising lines.",
     roofline_frame,
     roofline,
     reading,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,9 +14,10 @@ from analysis.figures.figured import Figured, timed_and_scored
 from analysis.figures.pareto import on_front
 from analysis.frames import timed
 from analysis.text import counted
+from bench.schema import DTYPES
 
 MOST_PANELS = 7
-RING = {
+RING: dict[str, Any] = {
     "marker": "o",
     "markersize": 10,
     "markerfacecolor": "none",
@@ -50,7 +53,8 @@ def speed_against_error(cells: pd.DataFrame, methods: style.Methods) -> Figure:
         max(len(sizes), 1), legend.height(methods, shown), share_y=True, beside=layout.NAMES, named=True
     )
     errors = points[["rel_fro", "rel_fro_low", "rel_fro_high"]].to_numpy().ravel()
-    layout.log_scale(axes, "y", errors, layout.power_of_ten)
+    roundoffs = [DTYPES[dtype].unit_roundoff for dtype in set(points["dtype"]) & set(DTYPES)]
+    layout.log_scale(axes, "y", [*errors, *roundoffs], layout.power_of_ten)
     for axis, size in zip(axes, sizes, strict=False):
         of_size = points[points["size"] == size]
         times = of_size[["time_s", "time_low_s", "time_high_s"]].to_numpy().ravel()
@@ -91,9 +95,9 @@ def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
         return f"For {words.where(key)} at n = {size}, {words.names(case['method'])} alone has a time and an error."
     if len(front) == len(case):
         return f"For {words.where(key)} at n = {size}, none of the {len(case)} methods is beaten by another."
-    many = "is" if len(front) == 1 else "are"
     who = words.names(front.sort_values("time_s")["method"])
-    return f"For {words.where(key)} at n = {size}, of {len(case)} methods {who} {many} beaten by no other in time and error."
+    unbeaten = f"{who} {'is' if len(front) == 1 else 'are'} beaten by no other in time and error"
+    return f"For {words.where(key)} at n = {size}, of {len(case)} methods {unbeaten}."
 
 
 SPEED_ERROR = Figured(

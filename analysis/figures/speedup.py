@@ -108,8 +108,8 @@ def _behind(forms: pd.DataFrame, measured: list[int]) -> str:
 SPEEDUP = Figured(
     "speedup",
     "Speed-up over autograd",
-    "Above the thick line the method is faster than autograd. Bands: 95 % interval of the paired ratio, where it is wider "
-    "than the line.",
+    "Above the thick line the method is faster than autograd. Bands: 95 % interval of the paired ratio, where it is "
+    "wider than the line.",
     timed_or_not,
     speedup,
     reading,

@@ -95,6 +95,7 @@ def theme() -> Iterator[None]:
         "axes.titlesize": 9.5,
         "axes.titlelocation": "left",
         "axes.titlepad": 4,
+        "axes.titley": 1.0,  # else it is placed by measuring the ticks
         "axes.labelcolor": INK,
         "axes.edgecolor": INK,
         "axes.linewidth": 0.6,

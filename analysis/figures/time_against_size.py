@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -54,13 +56,13 @@ def _slopes(axis: Axes, fastest: pd.Series[float]) -> None:
     if len(sizes) < 2 or start <= bottom:
         return
     ends = {power: max(sizes[0], largest * (bottom / start) ** (1 / power)) for power in SLOPES}
-    if np.log2(ends[3] / ends[2]) < 0.4:  # too near to be told apart and named
+    if np.log2(ends[3] / ends[2]) < 0.8:  # too near to be told apart and named
         return
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
     for power, name in SLOPES.items():
         end = ends[power]
         y = start * (end / largest) ** power
         axis.add_line(Line2D([end, largest], [y, start], label=name, **annotate.DOTTED))
-        place = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
         axis.annotate(name, (end, y), (-3, 2), fontsize=7.5, color=style.MUTED, **place)
 
 
@@ -92,8 +94,8 @@ def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
 TIME = Figured(
     "time",
     "Time against size",
-    "Time of one call, less that of an empty call. Bands: 95 % interval over processes, where it is wider than the line. "
-    "Dotted: how n² and n³ grow.",
+    "Time of one call, less that of an empty call. Bands: 95 % interval over processes, where it is wider than the "
+    "line. Dotted: how n² and n³ grow.",
     timed_or_not,
     time_against_size,
     reading,
