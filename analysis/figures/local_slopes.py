@@ -77,7 +77,7 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
             Line2D(ends.ravel(), np.repeat(curve["exponent"], 2), color=look.color, linewidth=1.4, zorder=look.zorder)
         )
         middle = np.sqrt(ends.prod(axis=1))
-        axis.add_line(Line2D(middle, curve["exponent"], **look.line | {"linestyle": "none"}))
+        axis.add_line(Line2D(middle, curve["exponent"].to_numpy(), **look.line | {"linestyle": "none"}))
         for (start, stop), (below, above) in zip(
             ends, curve[["exponent_low", "exponent_high"]].to_numpy(float), strict=True
         ):
@@ -92,7 +92,11 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
             "markerfacecolor": style.PAPER,
             "markeredgecolor": look.color,
         }
-        axis.add_line(Line2D(broken["size_from"], halfway, linestyle="none", zorder=6, label="break", **ring))
+        axis.add_line(
+            Line2D(
+                broken["size_from"].to_numpy(), halfway.to_numpy(), linestyle="none", zorder=6, label="break", **ring
+            )
+        )
     axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
 
