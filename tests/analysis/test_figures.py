@@ -278,20 +278,12 @@ def test_two_figures_share_no_ids_on_a_page(frames):
     assert one and not one & other
 
 
-def test_hostile_labels_are_drawn_as_they_are(frames):
-    methods = {name: entry | {"label": HOSTILE} for name, entry in methods_of(frames.runs[0], frames.cells).items()}
-    svg = as_svg(draw(frames, "time", methods), "hostile", HOSTILE)
-    assert "<script" not in svg
-    assert "&lt;script&gt;" in svg
-    assert "\u202e" not in svg
-    assert max(map(len, re.findall(r">([^<>]*)</text>", svg))) < 200
-
-
 @pytest.mark.parametrize("name", DRAWN)
 def test_foreign_text_is_text_in_every_figure(frames, name):
     methods = {key: entry | {"label": HOSTILE} for key, entry in methods_of(frames.runs[0], frames.cells).items()}
     svg = as_svg(draw(frames, name, methods), "hostile", HOSTILE, HOSTILE)
-    assert "<script" not in svg and "\u202e" not in svg
+    assert "<script" not in svg and "&lt;script&gt;" in svg and "\u202e" not in svg
+    assert max(map(len, re.findall(r">([^<>]*)</text>", svg))) < 200
     assert svg.count("$") == svg.count("$\\frac{x$") * 2
 
 
@@ -449,7 +441,7 @@ def test_figures_are_the_same_bytes_in_whatever_process_they_are_drawn(make_run,
     found = {name: figure.frame(frames.cells, frames.errors) for name, figure in DRAWN.items()}
     jobs = [
         render.Job(name, frame, methods, f"{name}-{again}", name)
-        for again, (name, frame) in itertools.product(range(4), found.items())
+        for again, (name, frame) in itertools.product(range(3), found.items())
         if len(frame)
     ]
     assert len(jobs) > render.FEW
