@@ -47,8 +47,9 @@ def local_slopes(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
     keys = layout.panel_keys(slopes)
     sizes = sorted({*slopes["size_from"], *slopes["size_to"]})
     figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=layout.ENDS)
-    low = min(-0.4, slopes["exponent"].min() - 0.3)
-    high = max(3.3, slopes["exponent"].max() + 0.3)
+    low, high = (slopes["exponent"].agg(end) for end in ("min", "max"))
+    low = min(-0.4, low - 0.2, max(low - 1, slopes["exponent_low"].min()))  # a band of more than ±1 is cut
+    high = max(3.3, high + 0.2, min(high + 1, slopes["exponent_high"].max()))
     for axis, key in zip(axes, keys, strict=True):
         layout.size_axis(axis, sizes, crowd=10)
         axis.set_ylim(low, high)
