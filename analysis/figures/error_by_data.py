@@ -50,8 +50,8 @@ def error_by_data(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     for row, (error, label) in enumerate(ERRORS.items()):
         of_row = axes[row * len(dtypes) : (row + 1) * len(dtypes)]
         layout.log_scale(of_row, "y", [1, *drawn[error]], layout.power_of_ten)
-        of_row[0].set_ylabel(label)
-        of_row[0].yaxis.set_label_coords(-0.42 / layout.inches(of_row[0])[0], 0.5)  # in two lines
+        of_row[0].set_ylabel(label, fontsize=8.5, linespacing=1.05)
+        of_row[0].yaxis.set_label_coords(-0.5 / layout.inches(of_row[0])[0], 0.5)  # in two lines
         for axis, dtype in zip(of_row, dtypes, strict=True):
             small = dtype != dtypes[0]
             names = [kind.replace("_", "\n") if small else kind for kind in kinds] if row else [""] * len(kinds)
@@ -105,7 +105,9 @@ def _points(axis: Axes, of_dtype: pd.DataFrame, error: str, kinds: list[str], me
         own = points["family"].iloc[0] == "analytic" or method == BASELINE
         places = points["data"].map(kinds.index) + 0.7 * ((shown.index(str(method)) + 0.5) / len(shown) - 0.5)
         pale = {} if own else {"markersize": 4.5, "alpha": 0.7}
-        axis.add_line(Line2D(places, points[error], linestyle="none", markeredgewidth=0.5, **look | pale))
+        axis.add_line(
+            Line2D(places.to_numpy(), points[error].to_numpy(), linestyle="none", markeredgewidth=0.5, **look | pale)
+        )
 
 
 def _rough(value: float) -> str:

@@ -20,10 +20,10 @@ from analysis.text import scientific, seconds, short
 from bench.schema import DTYPES
 
 WIDTH = 11.5
-LEFT, RIGHT, TOP = 0.82, 0.16, 0.3
-BELOW, TICKS, NAMES, ENDS = 0.52, 0.48, 0.46, 1.16
+LEFT, RIGHT, TOP = 0.9, 0.16, 0.3
+BELOW, TICKS, NAMES, ENDS = 0.52, 0.53, 0.46, 1.16
 """Room for: a panel's labels below it; tick labels; names of lines beside a panel; labels of methods beside it."""
-LABEL_X, LABEL_Y = 0.26, 0.58
+LABEL_X, LABEL_Y = 0.26, 0.68
 """Where an axis label begins, below and left of the panel."""
 LARGE, SMALL = 3.75, 1.55
 """Heights of the large panel and, at least, of a small one."""

@@ -47,8 +47,9 @@ def local_slopes(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
     keys = layout.panel_keys(slopes)
     sizes = sorted({*slopes["size_from"], *slopes["size_to"]})
     figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=layout.ENDS)
-    low = min(-0.4, slopes["exponent"].min() - 0.3)
-    high = max(3.3, slopes["exponent"].max() + 0.3)
+    low, high = (slopes["exponent"].agg(end) for end in ("min", "max"))
+    low = min(-0.4, low - 0.2, max(low - 1, slopes["exponent_low"].min()))  # a band of more than ±1 is cut
+    high = max(3.3, high + 0.2, min(high + 1, slopes["exponent_high"].max()))
     for axis, key in zip(axes, keys, strict=True):
         layout.size_axis(axis, sizes, crowd=10)
         axis.set_ylim(low, high)
@@ -77,7 +78,7 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
             Line2D(ends.ravel(), np.repeat(curve["exponent"], 2), color=look.color, linewidth=1.4, zorder=look.zorder)
         )
         middle = np.sqrt(ends.prod(axis=1))
-        axis.add_line(Line2D(middle, curve["exponent"], **look.line | {"linestyle": "none"}))
+        axis.add_line(Line2D(middle, curve["exponent"].to_numpy(), **look.line | {"linestyle": "none"}))
         for (start, stop), (below, above) in zip(
             ends, curve[["exponent_low", "exponent_high"]].to_numpy(float), strict=True
         ):
@@ -92,7 +93,11 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
             "markerfacecolor": style.PAPER,
             "markeredgecolor": look.color,
         }
-        axis.add_line(Line2D(broken["size_from"], halfway, linestyle="none", zorder=6, label="break", **ring))
+        axis.add_line(
+            Line2D(
+                broken["size_from"].to_numpy(), halfway.to_numpy(), linestyle="none", zorder=6, label="break", **ring
+            )
+        )
     axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
 

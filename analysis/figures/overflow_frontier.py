@@ -92,9 +92,13 @@ def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:
     places = of_panel.assign(row=of_panel["method"].map(rows.index))
     for gradient, mark in MARKS.items():
         found = places[places["gradient"] == gradient]
-        axis.add_line(Line2D(found["size"], found["row"], **mark | {"linestyle": "none", "markeredgewidth": 0}))
+        axis.add_line(
+            Line2D(
+                found["size"].to_numpy(), found["row"].to_numpy(), **mark | {"linestyle": "none", "markeredgewidth": 0}
+            )
+        )
     lost = places[~places["loss_finite"]]
-    axis.add_line(Line2D(lost["size"], lost["row"], linestyle="none", **LOSS))
+    axis.add_line(Line2D(lost["size"].to_numpy(), lost["row"].to_numpy(), linestyle="none", **LOSS))
 
 
 def reading(frontier: pd.DataFrame, methods: style.Methods) -> str:

@@ -69,7 +69,7 @@ def overhead(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
         for method, curve, knee in _fits(of_panel):
             look = looks[method]
             axis.add_line(Line2D(*_line(curve), color=look.color, linewidth=1.2, zorder=look.zorder))
-            axis.add_line(Line2D(curve["flops"], curve["time_s"], **look.line | {"linestyle": "none"}))
+            axis.add_line(Line2D(*curve[["flops", "time_s"]].to_numpy(float).T, **look.line | {"linestyle": "none"}))
             if knee is not None:
                 mark: dict[str, Any] = {
                     "marker": "D",
@@ -123,8 +123,8 @@ OVERHEAD = Figured(
     "overhead",
     "Overhead against work",
     "Points: times measured. Lines: t = overhead + cost × work, fitted over the sizes in relative error; work is "
-    "flops, or bytes where those limit the largest size. Diamond: the knee, where overhead and cost × work are equal; to its "
-    "left a call is mostly overhead.",
+    "flops, or bytes where those limit the largest size. Diamond: the knee, where overhead and cost × work are equal; "
+    "to its left a call is mostly overhead.",
     overhead_frame,
     overhead,
     reading,

@@ -51,7 +51,7 @@ def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
         _ceilings(axis, of_panel)
         for method, curve in of_panel.sort_values("size").groupby("method", sort=False):
             look = looks[str(method)].line | {"linewidth": 1.2}
-            axis.add_line(Line2D(curve["flops_per_byte"], curve["flops_per_s"], **look))
+            axis.add_line(Line2D(*curve[["flops_per_byte", "flops_per_s"]].to_numpy().T, **look))
         sizes = f"n = {of_panel['size'].min()} to {of_panel['size'].max()}"
         axis.set_title(layout.panel_title([*key, sizes if of_panel["size"].nunique() > 1 else sizes.split(" to")[0]]))
         axis.set_xlabel("flops per byte of inputs and gradient")

@@ -78,9 +78,13 @@ def _draw(axis: Axes, points: pd.DataFrame, looks: dict[str, style.Style]) -> No
     annotate.bars(axis, points["rel_fro"], points["time_low_s"], points["time_high_s"], colors, horizontal=True)
     annotate.bars(axis, points["time_s"], points["rel_fro_low"], points["rel_fro_high"], colors)
     for method, rows in points.groupby("method", sort=False):
-        axis.add_line(Line2D(rows["time_s"], rows["rel_fro"], **looks[str(method)].line | {"linestyle": "none"}))
+        axis.add_line(Line2D(*_places(rows), **looks[str(method)].line | {"linestyle": "none"}))
     front = points[points["front"]]
-    axis.add_line(Line2D(front["time_s"], front["rel_fro"], linestyle="none", zorder=6, label="Pareto front", **RING))
+    axis.add_line(Line2D(*_places(front), linestyle="none", zorder=6, label="Pareto front", **RING))
+
+
+def _places(points: pd.DataFrame) -> Any:
+    return points[["time_s", "rel_fro"]].to_numpy().T
 
 
 def reading(cells: pd.DataFrame, methods: style.Methods) -> str:

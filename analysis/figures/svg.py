@@ -28,7 +28,7 @@ def as_svg(figure: Figure, name: str, title: str, reading: str = "") -> str:
     stands on sets `--ink`, `--muted`, `--grid` or `--paper`, these are its colours.
     """
     buffer = io.BytesIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}), warnings.catch_warnings():
+    with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         # Text stays text, so the reader's fonts draw it, and those may have letters that the fonts here lack.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches=None)

@@ -30,7 +30,8 @@ def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     measured = timed(cells)
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
     names = ("time_s", "time_low_s", "time_high_s")
-    layout.log_scale(axes, "y", measured[list(names)].to_numpy().ravel(), layout.time_tick)
+    room = measured["time_s"].min() / 2  # for what n² and n³ look like
+    layout.log_scale(axes, "y", [room, *measured[list(names)].to_numpy().ravel()], layout.time_tick)
     for axis, key in zip(axes, keys, strict=True):
         of_panel, found = layout.of_panel(cells, key), layout.of_panel(measured, key)
         large = axis is axes[0]
@@ -56,7 +57,7 @@ def _slopes(axis: Axes, fastest: pd.Series[float]) -> None:
     if len(sizes) < 2 or start <= bottom:
         return
     ends = {power: max(sizes[0], largest * (bottom / start) ** (1 / power)) for power in SLOPES}
-    if np.log2(ends[3] / ends[2]) < 0.8:  # too near to be told apart and named
+    if np.log2(ends[3] / ends[2]) < 0.5:  # too near to be told apart and named
         return
     place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
     for power, name in SLOPES.items():

@@ -44,9 +44,10 @@ def ulp_quantiles(scores: pd.DataFrame, methods: style.Methods) -> Figure:
         annotate.curves(axis, bands, ("low", "low", "high"), looks)
         for method, curve in bands.sort_values("size").groupby("method", sort=False):
             look = looks[str(method)]
+            size, high, worst = (curve[name].to_numpy() for name in ("size", "high", "ulp_max"))
             thin = {"linestyle": (0, (1, 1.6)), "linewidth": 1.1, "markersize": 0.6 * look.markersize}
-            axis.add_line(Line2D(curve["size"], curve["high"], color=look.color, linewidth=0.8, zorder=look.zorder))
-            axis.add_line(Line2D(curve["size"], curve["ulp_max"], **look.line | thin))
+            axis.add_line(Line2D(size, high, color=look.color, linewidth=0.8, zorder=look.zorder))
+            axis.add_line(Line2D(size, worst, **look.line | thin))
         axis.axhline(0.5, **annotate.DASHED)
         annotate.name_ends(axis, [annotate.End(0.5, "½ ULP")])
         annotate.not_drawn(axis, of_panel[~of_panel.index.isin(drawn.index)])
