@@ -29,4 +29,4 @@ def test_help_answers_before_anything_heavy_is_imported():
     done = run("-X", "importtime", "-m", "analysis", "--help")
     assert done.returncode == 0 and "report" in done.stdout and "compare" in done.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
-    assert not imported & {"numpy", "pandas", "matplotlib", "seaborn", "pyarrow", "scipy", "jinja2"}
+    assert not imported & {"numpy", "pandas", "matplotlib", "seaborn", "pyarrow", "scipy", "jinja2", "duckdb"}
