@@ -31,8 +31,8 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
         "a": pages.on_what(frames_a),
         "b": pages.on_what(frames_b),
         "said": said(compared),
-        "differences": [different, otherwise],
-        "tables": [table for table in tables if table.rows],
+        "differences": different,
+        "tables": [*(table for table in tables if table.rows), otherwise],
     }
     return [*pages.write(folder, "compare", context), *(folder / f"{table.name}.csv" for table in tables)]
 

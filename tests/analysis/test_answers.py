@@ -8,6 +8,7 @@ import pytest
 
 import analysis
 from analysis.answers import answers, rightness
+from analysis.scores import summarised
 from bench import schema
 
 ONE = "linear_autoencoder"
@@ -19,7 +20,7 @@ def told(them, topic):
 
 def answered(frames, **changed):
     frames = dataclasses.replace(frames, **changed)
-    return answers(frames.cells, frames.errors, frames.derivations)
+    return answers(frames.cells, frames.scores, frames.derivations)
 
 
 def derivation(form, verdict, diagnosis=None, problem=ONE, wrt="W1"):
@@ -72,7 +73,7 @@ def test_digits_are_of_those_that_the_dtype_holds(sample):
 def test_where_a_dtype_overflows_the_loss_is_told_apart_from_the_gradient(frames):
     errors = frames.errors.merge(frames.cells[["cell_id", "size", "dtype"]], on="cell_id")
     lost = (errors["dtype"] == "float16") & (errors["size"] >= 128)
-    sample = answered(frames, errors=frames.errors.assign(loss_finite=~lost.to_numpy()))[0]
+    sample = answered(frames, scores=summarised(frames.errors.assign(loss_finite=~lost.to_numpy())))[0]
     assert told(sample.rest, "Overflow") == ["float16. the loss from n = 128 on and the gradient from n = 512 on."]
 
 
@@ -136,7 +137,7 @@ def test_an_interval_of_one_process_alone_decides_less(small):
     assert told(answer.choice, "Use")[0].startswith("textbook, factored or autograd. not told apart")
 
 
-@pytest.mark.parametrize("lost", ["forms", "times", "baseline", "errors"])
+@pytest.mark.parametrize("lost", ["forms", "times", "baseline", "scores"])
 def test_whatever_lacks_there_is_an_answer(small, lost):
     cells = small.cells
     if lost == "forms":
@@ -145,12 +146,12 @@ def test_whatever_lacks_there_is_an_answer(small, lost):
         cells = cells.assign(status="crashed", time_s=np.nan, ratio=np.nan)
     elif lost == "baseline":
         cells = cells[cells["method"] != "autograd"].assign(ratio=np.nan, ratio_low=np.nan, ratio_high=np.nan)
-    errors = small.errors.head(0) if lost == "errors" else small.errors
-    (answer,) = answered(small, cells=cells, errors=errors)
+    scores = small.scores.head(0) if lost == "scores" else small.scores
+    (answer,) = answered(small, cells=cells, scores=scores)
     (use,) = told(answer.choice, "Use")
-    said = {"forms": "no form. ", "times": "no form. ", "baseline": "textbook. 8.", "errors": "textbook. "}
+    said = {"forms": "no form. ", "times": "no form. ", "baseline": "textbook. 8.", "scores": "textbook. "}
     assert use.startswith(said[lost])
-    assert (answer.digits is None) == (lost == "errors")
+    assert (answer.digits is None) == (lost == "scores")
 
 
 def test_every_configuration_and_shape_has_an_answer_of_its_own(small):

@@ -11,6 +11,7 @@ import pytest
 
 import analysis
 from analysis import drawing, report
+from analysis.scores import summarised
 from bench import schema
 
 ONE = "linear_autoencoder"
@@ -44,7 +45,7 @@ def spoiled(frames, table, columns):
     changed = {
         name: frame[name].map(nasty, na_action="ignore").where(frame.index % 2 == 0, frame[name]) for name in columns
     }
-    return dataclasses.replace(frames, **{table: frame.assign(**changed)})
+    return replaced(frames, {table: frame.assign(**changed)})
 
 
 def _spoil(value):
@@ -70,7 +71,15 @@ def hostile(frames):
         spoil = [name for name in text_columns(table) if name not in steering]
         tables[table] = frame.assign(**{name: frame[name].map(nasty, na_action="ignore") for name in spoil})
     tables["cells"]["shape"] = nasty("shape")
-    return dataclasses.replace(frames, runs=runs, **tables)
+    return dataclasses.replace(replaced(frames, tables), runs=runs)
+
+
+def replaced(frames, tables):
+    """`frames` with other tables; pages read the errors by their summary."""
+    named = {"scores" if name == "errors" else name: table for name, table in tables.items()}
+    if "errors" in tables:
+        named["scores"] = summarised(tables["errors"])
+    return dataclasses.replace(frames, **named)
 
 
 class Tags(HTMLParser):
