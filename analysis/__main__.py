@@ -49,8 +49,10 @@ def _factor(told: str) -> float:
 
 def _report(arguments: argparse.Namespace) -> tuple[list[str], int]:
     from analysis import frames, report
+    from analysis.figures import render
     from analysis.pool import pooled
 
+    render.expect()
     folders = [frames.find(run, RESULTS) for run in arguments.runs] or [frames.newest(RESULTS)]
     loaded = frames.load(folders)
     return _written(report.write_report(pooled(loaded) if arguments.pool else loaded, arguments.out)), 0

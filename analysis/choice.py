@@ -17,6 +17,8 @@ Cell = Mapping[Any, Any]
 """A row of `cells`."""
 
 _RATIO = ("ratio", "ratio_low", "ratio_high", "ratio_degrees")
+_NEEDED = ["method", "wrt", "size", "setup_s", "processes", "ratio", "ratio_low", "ratio_high", "ratio_degrees",
+           "time_s", "time_low_s", "time_high_s", "time_degrees"]  # fmt: skip
 _TIME = ("time_s", "time_low_s", "time_high_s", "time_degrees")
 
 
@@ -56,7 +58,7 @@ def choose(forms: pd.DataFrame) -> Choice | None:
     """The choice among the cells of `usable` that are of one case; None where there is none."""
     if forms.empty:
         return None
-    cells = forms.to_dict("records")
+    cells = forms[_NEEDED].to_dict("records")
     best = min(cells, key=_rank)
     level = [cell for cell in cells if cell is best or quotient(cell, best).verdict != "slower"]
     return Choice(tuple(level), max(cells, key=_rank))

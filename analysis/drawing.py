@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,59 +19,61 @@ MOST_BYTES = 2_300_000
 """What one page holds of figures: more is slow to draw, to load and to scroll past."""
 
 
-@dataclass
-class Room:
-    """What is left for figures on a page, whatever run they are of."""
+@dataclass(frozen=True)
+class Planned:
+    """What of a run is to be drawn: its `jobs`, each with its problem's label, and the titles for which no room is."""
 
-    figures: int = field(default_factory=lambda: MOST_FIGURES)
-    bytes: int = field(default_factory=lambda: MOST_BYTES)
-
-    def take(self, size: int) -> bool:
-        """Whether a figure of so many bytes has room; the first that has none ends it for all after."""
-        fits = self.figures > 0 and size <= self.bytes
-        self.figures, self.bytes = (self.figures - 1, self.bytes - size) if fits else (0, 0)
-        return fits
+    jobs: list[render.Job]
+    labels: list[str]
+    rest: list[str]
 
 
-def drawn(
+def planned(
     run: Mapping[str, Any],
     cells: pd.DataFrame,
     scores: pd.DataFrame,
     problems: Mapping[str, Mapping[str, Any]],
-    folder: Path,
     prefix: str,
-    room: Room,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Every kind of figure and what was drawn of it, each written as SVG into `folder`; and the names of the rest.
+    room: int,
+) -> Planned:
+    """At most `room` figures of a run, in the order of FIGURES, over all problems and configurations.
 
-    In the order of FIGURES, over all problems and configurations; those with nothing to draw are left out.
+    Those with nothing to draw are left out.
     """
     methods = methods_of(run, cells)
     parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
-    jobs: list[render.Job] = []
-    labels: dict[str, str] = {}
-    rest: list[str] = []
+    plan = Planned([], [], [])
     for figure in FIGURES:
         for problem, where, part in parts:
             label = " · ".join(filter(None, (problems[problem]["label"], where)))
             title = f"{figure.title}: {label}"
-            if len(jobs) >= room.figures:
-                rest.append(title)
+            if len(plan.jobs) >= room:
+                plan.rest.append(title)
             elif not (frame := figure.frame(part, scores)).empty:
-                stem = text.file_name(
-                    "-".join(filter(None, (f"{prefix}{figure.name}", problem, where.replace(", ", "-"))))
-                )
-                jobs.append(render.Job(figure.name, frame, methods, stem, title))
-                labels[stem] = label
+                named = (f"{prefix}{figure.name}", problem, where.replace(", ", "-"))
+                stem = text.file_name("-".join(filter(None, named)))
+                plan.jobs.append(render.Job(figure.name, frame, methods, stem, title))
+                plan.labels.append(label)
+    return plan
+
+
+def placed(plan: Planned, drawn: Sequence[render.Drawn], folder: Path, room: int) -> tuple[list[dict[str, Any]], int]:
+    """Every kind of figure and what was drawn of it, each written as SVG into `folder`, and the bytes left of `room`.
+
+    The first that has no room ends it for all after; their titles join the `rest` of the plan.
+    """
     kinds: dict[str, dict[str, Any]] = {}
-    for job, it in zip(jobs, render.drawn(jobs), strict=True):
-        if not room.take(len(it.svg.encode())):
-            rest.append(it.title)
+    for label, it in zip(plan.labels, drawn, strict=True):
+        size = len(it.svg.encode())
+        if size > room:
+            room = 0
+            plan.rest.append(it.title)
             continue
+        room -= size
         (folder / it.file).write_text(it.svg, "utf-8")
         kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
-        kind["drawn"].append(vars(it) | {"label": labels[job.stem], "svg": Markup(it.svg)})
-    return list(kinds.values()), rest
+        kind["drawn"].append(vars(it) | {"label": label, "svg": Markup(it.svg)})
+    return list(kinds.values()), room
 
 
 def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

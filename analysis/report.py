@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pandas as pd
 
 from analysis import answers, drawing, findings, method, pages, tables, text
 from analysis.compare import machines
+from analysis.figures import render
 from analysis.frames import Frames, described
 from analysis.work import with_limits
 
@@ -28,27 +31,57 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
     """
     for part in ("tables", "figures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    room = drawing.Room()
     several = len(frames.runs) > 1
     rows = max(tables.MOST_ROWS // len(frames.runs), OPEN_ROWS)
-    runs = []
-    for run in frames.runs:
-        prefix = f"{text.file_name(run['run_id'])}-" if several else ""
-        runs.append(_section(frames.of_run(run["run_id"]), folder, prefix, room, rows))
+    shown = [_shown(frames.of_run(run["run_id"]), several) for run in frames.runs]
+    figures = drawing.MOST_FIGURES
+    plans = []
+    for it in shown:
+        plans.append(it.planned(figures))
+        figures -= len(plans[-1].jobs)
+    with render.drawing([job for plan in plans for job in plan.jobs]) as wait:
+        runs = [_section(it, folder / "tables", rows) for it in shown]  # while others draw
+        found = _machines(frames, folder / "tables")
+        drawn = iter(wait())
+    room = drawing.MOST_BYTES
+    for run, plan in zip(runs, plans, strict=True):
+        run["figures"], room = drawing.placed(plan, list(islice(drawn, len(plan.jobs))), folder / "figures", room)
+        run["not_drawn"] = plan.rest
     runs[0]["in_full"] = len(runs[0]["answers"]) <= MOST_CARDS
-    return pages.write(
-        folder,
-        "report",
-        {
-            "title": f"Gradients measured: {pages.named(frames)}",
-            "runs": runs,
-            "several": several,
-            "machines": _machines(frames, folder / "tables"),
-            "words": method.WORDS,
-            "figures_most": drawing.MOST_FIGURES,
-            "figures_most_bytes": f"{drawing.MOST_BYTES / 1e6:g} MB",
-        },
-    )
+    context = {
+        "title": f"Gradients measured: {pages.named(frames)}",
+        "runs": runs,
+        "several": several,
+        "machines": found,
+        "words": method.WORDS,
+        "figures_most": drawing.MOST_FIGURES,
+        "figures_most_bytes": f"{drawing.MOST_BYTES / 1e6:g} MB",
+    }
+    return pages.write(folder, "report", context)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One run as a page shows it: its tables, the cells in the problems' order with their limits, the problems as they
+    are described, and what the names of its files begin with.
+    """
+
+    frames: Frames
+    cells: pd.DataFrame
+    problems: Problems
+    prefix: str
+
+    def planned(self, room: int) -> drawing.Planned:
+        """At most `room` figures of it."""
+        return drawing.planned(self.frames.runs[0], self.cells, self.frames.scores, self.problems, self.prefix, room)
+
+
+def _shown(frames: Frames, several: bool) -> Shown:
+    run, cells = frames.runs[0], frames.cells
+    problems = described(run, "problems", cells["problem"])
+    ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
+    prefix = f"{text.file_name(run['run_id'])}-" if several else ""
+    return Shown(frames, with_limits(ordered, run.get("ceilings")), problems, prefix)
 
 
 def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
@@ -58,15 +91,12 @@ def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
     return found
 
 
-def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room, rows: int) -> dict[str, Any]:
-    """All that the page says of one run, tables of at most so many `rows`; its files, named `prefix`…, are written."""
-    run, cells = frames.runs[0], frames.cells
-    problems = described(run, "problems", cells["problem"])
-    ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
-    ordered = with_limits(ordered, run.get("ceilings"))
-    answered = answers.answers(ordered, frames.scores, frames.derivations)
-    figures, not_drawn = drawing.drawn(run, ordered, frames.scores, problems, folder / "figures", prefix, room)
-    made = _tables(ordered, frames, answered, problems, folder / "tables", prefix, rows)
+def _section(shown: Shown, folder: Path, rows: int) -> dict[str, Any]:
+    """All that the page says of one run but its figures; its tables, of at most so many `rows`, are written."""
+    frames, cells, problems = shown.frames, shown.cells, shown.problems
+    run = frames.runs[0]
+    answered = answers.answers(cells, frames.scores, frames.derivations)
+    made = _tables(shown, answered, folder, rows)
     return {
         "run_id": str(run["run_id"]),
         "name": text.short(run.get("label") or run["run_id"], 80),
@@ -78,9 +108,7 @@ def _section(frames: Frames, folder: Path, prefix: str, room: drawing.Room, rows
         "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered],
         "in_full": False,
         "brief": made.pop("answers"),
-        "findings": _findings(ordered, frames, problems),
-        "figures": figures,
-        "not_drawn": not_drawn,
+        "findings": _findings(cells, frames, problems),
         "failures": made.pop("failures"),
         "tables": list(made.values()),
         "quality": [method.disturbance(frames.segments), method.clock(run.get("clock"))],
@@ -96,18 +124,11 @@ def _findings(cells: pd.DataFrame, frames: Frames, problems: Problems) -> list[d
     return [{"label": problems[name]["label"], "found": found} for name, found in of_problem.items()]
 
 
-def _tables(
-    cells: pd.DataFrame,
-    frames: Frames,
-    answered: list[answers.Answer],
-    problems: Problems,
-    folder: Path,
-    prefix: str,
-    most: int,
-) -> dict[str, dict[str, Any]]:
+def _tables(shown: Shown, answered: list[answers.Answer], folder: Path, most: int) -> dict[str, dict[str, Any]]:
     """Name → table of at most so many rows, whether it is open, and its first rows; each written as CSV."""
+    frames, cells = shown.frames, shown.cells
     made = {
-        "answers": _brief(answered, problems),
+        "answers": _brief(answered, shown.problems),
         "derivations": tables.derivations(frames.derivations),
         "explained": tables.explained(cells),
         "crossovers": tables.crossovers(cells),
@@ -117,12 +138,12 @@ def _tables(
         "cells": tables.all_cells(cells, frames.scores),
         "failures": tables.failures(cells),
     }
-    shown = {}
+    written = {}
     for name, table in made.items():
-        it = table.renamed(f"{prefix}{table.name}").head(most)
+        it = table.renamed(f"{shown.prefix}{table.name}").head(most)
         pages.write_csv(folder / f"{it.name}.csv", it)
-        shown[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
-    return shown
+        written[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
+    return written
 
 
 def _brief(answered: list[answers.Answer], problems: Problems) -> tables.Table:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
 
 import pandas as pd
 
@@ -16,7 +19,7 @@ from analysis.figures import FIGURES
 from analysis.figures.style import Methods
 from analysis.figures.svg import as_svg
 
-FEW = 16
+FEW = 12
 """So many figures are drawn in less time than it takes processes to start and import what draws them."""
 
 
@@ -45,23 +48,57 @@ class Drawn:
     svg: str
 
 
-def drawn(jobs: Sequence[Job]) -> list[Drawn]:
-    """The figures of `jobs`, in order; the same bytes whichever process draws them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(jobs) <= FEW or cores < 2:
-        return [_draw(job) for job in jobs]
-    # A server that has imported the drawing code forks the workers: no worker imports it again, and none inherits the
-    # threads and locks of this process, as a plain fork would.
-    context = multiprocessing.get_context(
-        "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-    )
-    context.set_forkserver_preload([__name__])
+def expect() -> None:
+    """Let the processes that draw begin to import what draws, while this one does something else."""
+    if _cores() > 1 and "forkserver" in multiprocessing.get_all_start_methods():
+        _context()
+        forkserver.ensure_running()
+
+
+@contextmanager
+def drawing(jobs: Sequence[Job]) -> Iterator[Callable[[], list[Drawn]]]:
+    """Begin to draw the figures of `jobs`; the function waits for them, in order.
+
+    The bytes are the same whichever process draws them.
+    """
+    if len(jobs) <= FEW or _cores() < 2:
+        yield lambda: [_draw(job) for job in jobs]
+        return
     # gc.freeze: what was imported is collected no more, which is a seventh of the drawing's time.
+    pool = ProcessPoolExecutor(min(_cores(), len(jobs)), _context(), initializer=gc.freeze)
     try:
-        with ProcessPoolExecutor(min(cores, len(jobs)), context, initializer=gc.freeze) as pool:
-            return list(pool.map(_draw, jobs))
+        coming = [pool.submit(_draw, job) for job in jobs]
+        yield lambda: [_drawn(*it) for it in zip(jobs, coming, strict=True)]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def drawn(jobs: Sequence[Job]) -> list[Drawn]:
+    """The figures of `jobs`, in order."""
+    with drawing(jobs) as figures:
+        return figures()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _context() -> BaseContext:
+    """A server that has imported the drawing code forks the workers: no worker imports it again, and none inherits the
+    threads and locks of this process, as a plain fork would.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _drawn(job: Job, coming: Future[Drawn]) -> Drawn:
+    try:
+        return coming.result()
     except BrokenProcessPool:  # a caller's script without a __main__ guard, or a worker that was killed
-        return [_draw(job) for job in jobs]
+        return _draw(job)
 
 
 def _draw(job: Job) -> Drawn:
