@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import choice, scaling, text
+from analysis import choice, text
 from analysis.choice import Cell, Choice
 from bench.schema import BASELINE
 from bench.statistics import Ratio
@@ -31,9 +31,11 @@ class Statement:
     bad: bool = False
 
 
-def use(size: int, chosen: Choices, forms: pd.DataFrame, wrts: Sequence[str]) -> Iterator[Statement]:
-    """What to use at one size. Where that prepares once per data set: from how many calls on preparing pays, and what
-    to use where the data are new at every call. `forms` as `analysis.choice.usable` returns them.
+def use(
+    size: int, chosen: Choices, forms: Sequence[Cell], pays: pd.DataFrame, wrts: Sequence[str]
+) -> Iterator[Statement]:
+    """What to use at one size. Where that prepares once per data set: from how many calls on preparing pays (`pays` of
+    `analysis.scaling.preparing_pays`), and what to use where the data are new at every call.
     """
     if without := [wrt for wrt in wrts if wrt not in chosen]:
         which = f" ({text.listed(without)})" if chosen else ""
@@ -42,12 +44,11 @@ def use(size: int, chosen: Choices, forms: pd.DataFrame, wrts: Sequence[str]) ->
         return
     yield Statement(f"Use at n = {size}", _answers(chosen), f"{_costs(chosen)}.")
     prepared = [wrt for wrt, it in chosen.items() if all(pd.notna(cell["setup_s"]) for cell in it.level)]
-    at_size = forms[(forms["size"] == size) & forms["wrt"].isin(prepared)]
-    others = choices(at_size[at_size["setup_s"].isna()], size)
+    others = choices([cell for cell in forms if cell["wrt"] in prepared and pd.isna(cell["setup_s"])], size)
     if others:
-        pays = scaling.preparing_pays(at_size)
-        pairs = [(wrt, it.best["method"]) for wrt, it in others.items()]
-        calls = pays.loc[[pair in pairs for pair in zip(pays["wrt"], pays["other"], strict=True)], "calls"].max()
+        pairs = {(size, wrt, it.best["method"]) for wrt, it in others.items()}
+        known = zip(pays["size"], pays["wrt"], pays["other"], strict=True)
+        calls = pays.loc[[pair in pairs for pair in known], "calls"].max()
         since = (
             f"preparing pays from {text.number(calls)} calls on" if calls < float("inf") else "preparing may not pay"
         )
@@ -55,11 +56,13 @@ def use(size: int, chosen: Choices, forms: pd.DataFrame, wrts: Sequence[str]) ->
         yield Statement("– with new data at every call", _answers(others), f"{gains} times; {since}.")
 
 
-def choices(forms: pd.DataFrame, size: int) -> Choices:
-    """What to use at one size, for each wrt that has a form; `forms` as `analysis.choice.usable` returns them."""
-    of_size = forms[forms["size"] == size]
-    by_wrt = {wrt: choice.choose(of_size[of_size["wrt"] == wrt]) for wrt in dict.fromkeys(of_size["wrt"])}
-    return choice.agreed({str(wrt): it for wrt, it in by_wrt.items() if it})
+def choices(forms: Sequence[Cell], size: int) -> Choices:
+    """What to use at one size, for each wrt that has a form; `forms` of `analysis.choice.records`."""
+    by_wrt: dict[str, list[Cell]] = {}
+    for cell in forms:
+        if cell["size"] == size:
+            by_wrt.setdefault(str(cell["wrt"]), []).append(cell)
+    return choice.agreed({wrt: choice.choose(cells) for wrt, cells in by_wrt.items()})
 
 
 def _answers(chosen: Choices) -> str:
@@ -121,9 +124,8 @@ def trap(at: Mapping[int, Choices]) -> Iterator[Statement]:
         yield Statement("Trap", name, f"{takes} times {BASELINE}'s time.", bad=True)
 
 
-def crossings(forms: pd.DataFrame, case: pd.DataFrame) -> Iterator[Statement]:
-    """At which sizes forms cross autograd; which never do."""
-    found = scaling.crossovers(pd.concat([forms, case[case["method"] == BASELINE]]))
+def crossings(found: pd.DataFrame) -> Iterator[Statement]:
+    """At which sizes forms cross autograd; which never do: `found` by `analysis.scaling.crossovers`."""
     if found.empty:
         return
     crossed = dict.fromkeys(text.short(name, 40) for name in found.loc[found["size"].notna(), "method"])
@@ -142,9 +144,8 @@ def crossings(forms: pd.DataFrame, case: pd.DataFrame) -> Iterator[Statement]:
     yield Statement(f"Crosses {BASELINE}", text.listed(crossed) if crossed else "none", f"{'; '.join(told)}.")
 
 
-def against_jacobian(at: Mapping[int, Choices], case: pd.DataFrame) -> Iterator[Statement]:
-    """How many times the time of what is advised `functional.jacobian` takes, at each size."""
-    rows = case[(case["method"] == JACOBIAN) & case["time_s"].notna()].to_dict("records")
+def against_jacobian(at: Mapping[int, Choices], rows: Sequence[Cell]) -> Iterator[Statement]:
+    """How many times the time of what is advised `functional.jacobian` takes (its `rows`), at each size."""
     told = []
     for size, chosen in at.items():
         of_size = [row for row in rows if row["size"] == size and row["wrt"] in chosen]

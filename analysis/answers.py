@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import advice, choice, text
+from analysis import advice, choice, scaling, text
 from analysis.advice import Choices, Statement
-from analysis.digits import Digits, digits, overflows
-from analysis.frames import CONFIGURATION
+from analysis.digits import Digits, digits, in_range, overflows
+from analysis.frames import CONFIGURATION, split, with_error
 from bench.schema import BASELINE
 
 SMALL = 32
@@ -42,24 +42,49 @@ class Answer:
     brief: dict[str, str]
 
 
+KEYS = ["problem", "shape", *CONFIGURATION]
+"""What an answer is of."""
+_NEEDED = ["run_id", "cell_id", "case_id", "wrt", "dtype", "size", "dims", "method", "family", "status", "setup_s",
+           "time_s", "time_low_s", "time_high_s", "time_degrees", "ratio", "ratio_low", "ratio_high", "ratio_degrees",
+           "processes"]  # fmt: skip
+
+
 def answers(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> list[Answer]:
     """An answer for each problem × shape × configuration of one run, in float32, or else in its first dtype."""
-    keys = ["problem", "shape", *CONFIGURATION]
-    return [_answer(of_key, scores, derivations) for _, of_key in cells.groupby(keys, sort=False)]
+    cells = cells[[*KEYS, *_NEEDED]]
+    groups = dict(iter(cells.groupby(KEYS, sort=False)))
+    leading = {key: of_key[of_key["dtype"] == leading_dtype(of_key)] for key, of_key in groups.items()}
+    led = pd.concat([cells.head(0), *leading.values()])
+    forms = choice.usable(led, derivations)
+    scored = with_error(cells, scores)
+    tables = {
+        "forms": forms,
+        "pays": scaling.preparing_pays(forms),
+        "crossed": scaling.crossovers(pd.concat([forms, led[led["method"] == BASELINE]])),
+        "jacobian": led[(led["method"] == advice.JACOBIAN) & led["time_s"].notna()],
+        "scored": scored[scored["seeds"] > 0],
+        "in_range": in_range(cells, scores),
+    }
+    parts = {name: split(table, KEYS) for name, table in tables.items()}
+    found = []
+    for key, of_key in leading.items():
+        wrts = list(dict.fromkeys(groups[key]["wrt"]))
+        own = derivations[(derivations["problem"] == key[0]) & derivations["wrt"].isin(wrts)]
+        found.append(_answer(of_key, own, wrts, {name: of(key) for name, of in parts.items()}))
+    return found
 
 
-def _answer(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> Answer:
-    problem, wrts = str(cells["problem"].iloc[0]), list(dict.fromkeys(cells["wrt"]))
-    own = derivations[(derivations["problem"] == problem) & derivations["wrt"].isin(wrts)]
-    case = cells[cells["dtype"] == leading_dtype(cells)]
-    forms = choice.usable(case, own)
+def _answer(case: pd.DataFrame, own: pd.DataFrame, wrts: list[str], of: dict[str, pd.DataFrame]) -> Answer:
+    forms = choice.records(of["forms"])
     at: dict[int, Choices] = {size: advice.choices(forms, size) for size in sizes(case)}
-    right, limits = list(rightness(own)), list(overflows(cells, scores))
-    kept = digits(cells, scores, {size: _methods(chosen) for size, chosen in at.items()})
-    uses = [it for size, chosen in at.items() for it in advice.use(size, chosen, forms, wrts)]
-    rest = [*limits, *advice.crossings(forms, case), *advice.against_jacobian(at, case)]
+    right, limits = list(rightness(own)), list(overflows(of["in_range"]))
+    kept = digits(of["scored"], {size: _methods(chosen) for size, chosen in at.items()})
+    uses = [it for size, chosen in at.items() for it in advice.use(size, chosen, forms, of["pays"], wrts)]
+    jacobian = advice.against_jacobian(at, choice.records(of["jacobian"]))
+    rest = [*limits, *advice.crossings(of["crossed"]), *jacobian]
     brief = _brief(right, at, kept, limits)
-    return Answer(problem, wrts, configuration(case.iloc[0]), [*right, *uses, *advice.trap(at)], kept, rest, brief)
+    where, problem = configuration(case.iloc[0]), str(case["problem"].iloc[0])
+    return Answer(problem, wrts, where, [*right, *uses, *advice.trap(at)], kept, rest, brief)
 
 
 def leading_dtype(cells: pd.DataFrame) -> str:

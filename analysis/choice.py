@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -54,11 +54,13 @@ def usable(cells: pd.DataFrame, derivations: pd.DataFrame) -> pd.DataFrame:
     return forms[np.array([name not in known_wrong for name in names], dtype=bool)]
 
 
-def choose(forms: pd.DataFrame) -> Choice | None:
-    """The choice among the cells of `usable` that are of one case; None where there is none."""
-    if forms.empty:
-        return None
-    cells = forms[_NEEDED].to_dict("records")
+def records(forms: pd.DataFrame) -> list[Cell]:
+    """The cells of `usable`, of what choosing needs."""
+    return list(forms[_NEEDED].to_dict("records"))
+
+
+def choose(cells: Sequence[Cell]) -> Choice:
+    """The choice among cells of one case, of which there is at least one."""
     best = min(cells, key=_rank)
     level = [cell for cell in cells if cell is best or quotient(cell, best).verdict != "slower"]
     return Choice(tuple(level), max(cells, key=_rank))

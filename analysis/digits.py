@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import text
 from analysis.advice import Statement, grouped, merged
-from analysis.frames import CELL, of_cells, with_error
+from analysis.frames import CELL, of_cells
 from analysis.scores import RANGE
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
 
@@ -30,13 +30,12 @@ class Digits:
         return ", ".join(f"{dtype} {' to '.join(dict.fromkeys(ends))}" for dtype, *ends in kept)
 
 
-def digits(cells: pd.DataFrame, scores: pd.DataFrame, methods: Mapping[int, list[str]]) -> Digits | None:
+def digits(found: pd.DataFrame, methods: Mapping[int, list[str]]) -> Digits | None:
     """The digits that `methods` (by size) keep: the median over seeds on uniform data, the fewest of wrts and methods.
 
-    Of `errors.digits`: −log₁₀ of the relative error, at most what the format holds. None where nothing was scored.
+    `found` are scored cells with `digits` (`analysis.frames.with_error`): −log₁₀ of the relative error, at most what
+    the format holds. None where nothing was scored.
     """
-    found = with_error(cells, scores)
-    found = found[found["seeds"] > 0]
     dtypes = [dtype for dtype in ("float32", *DTYPES) if dtype in set(found["dtype"])]
     if not dtypes:
         return None
@@ -56,14 +55,20 @@ def _fewest(kept: pd.Series[float]) -> str:
     return NOT_FINITE if kept.isna().any() else f"{kept.min():.1f}"
 
 
-def overflows(cells: pd.DataFrame, scores: pd.DataFrame) -> Iterator[Statement]:
-    """From which size on the loss, and the gradient of which of the forms and autograd, is not finite, for any seed."""
+def in_range(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """The cells of forms and autograd with `lost`, whether their gradient is not finite for a seed of uniform data, and
+    the other columns of `analysis.scores.RANGE`, where that is known.
+    """
     shown = cells[(cells["family"] == "analytic") | (cells["method"] == BASELINE)]
     seen = of_cells(scores[(scores["data"] == TIMED_DATA) & scores["finite"].notna()], shown)
     found = shown.merge(seen[[*CELL, *RANGE]], on=CELL)
+    return found.assign(lost=found["finite"].eq(False))
+
+
+def overflows(found: pd.DataFrame) -> Iterator[Statement]:
+    """From which size on the loss, and the gradient of which of the forms and autograd, is not finite (`in_range`)."""
     if found.empty:
         return
-    found["lost"] = found["finite"].eq(False)
     largest = f"to n = {found['size'].max()}"
     failing = found[found["lost"] | found["loss_finite"].eq(False)]
     if failing.empty:

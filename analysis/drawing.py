@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,15 +36,15 @@ def planned(
     prefix: str,
     room: int,
 ) -> Planned:
-    """At most `room` figures of a run, in the order of FIGURES, over all problems and configurations.
+    """At most `room` figures of a run, all of one problem and configuration before the next.
 
     Those with nothing to draw are left out.
     """
     methods = methods_of(run, cells)
     parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
     plan = Planned([], [], [])
-    for figure in FIGURES:
-        for problem, where, part in parts:
+    for problem, where, part in parts:
+        for figure in FIGURES:
             label = " · ".join(filter(None, (problems[problem]["label"], where)))
             title = f"{figure.title}: {label}"
             if len(plan.jobs) >= room:
@@ -57,23 +57,25 @@ def planned(
     return plan
 
 
-def placed(plan: Planned, drawn: Sequence[render.Drawn], folder: Path, room: int) -> tuple[list[dict[str, Any]], int]:
+def placed(plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int) -> tuple[list[dict[str, Any]], int]:
     """Every kind of figure and what was drawn of it, each written as SVG into `folder`, and the bytes left of `room`.
 
     The first that has no room ends it for all after; their titles join the `rest` of the plan.
     """
     kinds: dict[str, dict[str, Any]] = {}
-    for label, it in zip(plan.labels, drawn, strict=True):
-        size = len(it.svg.encode())
-        if size > room:
+    for place, (job, label) in enumerate(zip(plan.jobs, plan.labels, strict=True)):
+        it = next(drawn) if room else None
+        size = len(it.svg.encode()) if it else 0
+        if it is None or size > room:
             room = 0
-            plan.rest.append(it.title)
+            plan.rest.insert(place, job.title)
             continue
         room -= size
         (folder / it.file).write_text(it.svg, "utf-8")
         kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
         kind["drawn"].append(vars(it) | {"label": label, "svg": Markup(it.svg)})
-    return list(kinds.values()), room
+    order = [figure.title for figure in FIGURES]
+    return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), room
 
 
 def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
 from analysis import advice, answers, choice, explained, launches, scaling, text
-from analysis.frames import CONFIGURATION, error_summary
+from analysis.frames import CELL, CONFIGURATION, error_summary, split
 from bench.schema import BASELINE, DTYPES, TIMED_DATA
 
 GULF = 5.0
@@ -37,14 +38,15 @@ def findings(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFram
     """
     series = dict(_series(cells))
     led = pd.concat(series.values()) if series else cells
-    crossed, reasons = _by_series(scaling.crossovers(led)), _by_series(explained.explained(led))
-    exponents, prepared = _by_series(scaling.tail_exponents(led)), _by_series(scaling.preparing_pays(led))
-    scored = _by_series(error_summary(led, scores))
+    usable = split(choice.usable(led, derivations), OF_SERIES)
+    crossed, reasons = split(scaling.crossovers(led), OF_SERIES), split(explained.explained(led), OF_SERIES)
+    exponents, prepared = split(scaling.tail_exponents(led), OF_SERIES), split(scaling.preparing_pays(led), OF_SERIES)
+    scored = split(error_summary(led[[*CELL, *OF_SERIES, "dtype", "size", "method", "family"]], scores), OF_SERIES)
     found = []
     for key, case in series.items():
         problem, wrt = key[:2]
         sentences = [
-            *speed(choice.usable(case, derivations)),
+            *speed(usable(key)),
             *crossings(crossed(key)),
             *gulf(case),
             *launches.sentences(case),
@@ -64,27 +66,30 @@ def _series(cells: pd.DataFrame) -> Iterator[tuple[Key, pd.DataFrame]]:
         yield key, of_key[of_key["dtype"] == answers.leading_dtype(of_key)]
 
 
-def _by_series(frame: pd.DataFrame) -> Callable[[Key], pd.DataFrame]:
-    """Series → its rows of a table that was made for all of them at once, which takes little longer than for one."""
-    parts = dict(iter(frame.groupby(OF_SERIES, sort=False)))
-    return lambda key: parts.get(key, frame.head(0))
-
-
 def speed(usable: pd.DataFrame) -> list[str]:
-    """Which form is fastest at every size, and its time against autograd's; `usable` as `analysis.choice.usable`'s."""
-    compared = usable[usable["ratio"].notna()]
-    return [_fastest(of_size) for _, of_size in compared.groupby("size")]
+    """Which form is fastest from which size to which, and its time against autograd's; `usable` of that name's."""
+    cells = sorted(choice.records(usable[usable["ratio"].notna()]), key=lambda cell: int(cell["size"]))
+    chosen = [choice.choose(list(of_size)) for _, of_size in groupby(cells, key=lambda cell: int(cell["size"]))]
+    alike = groupby(chosen, key=lambda it: (str(it.best["method"]), it.names))
+    only = usable["method"].nunique() == 1
+    return [
+        _fastest([it.best for it in found], names, only) for (_, names), found in ((key, list(of)) for key, of in alike)
+    ]
 
 
-def _fastest(forms: pd.DataFrame) -> str:
-    chosen = choice.choose(forms)
-    assert chosen is not None
-    best = chosen.best
-    level = [name for name in chosen.names if name != best["method"]]
+def _fastest(best: list[choice.Cell], names: tuple[str, ...], only: bool) -> str:
+    """Of successive sizes, whose fastest form is the same."""
+    first, *_, last = [*best, best[-1]]
+    level = [name for name in names if name != first["method"]]
     beside = f" (not told apart from {text.listed(level, 'or')})" if level else ""
-    who = f"{best['method']} is the fastest form{beside}," if len(forms) > 1 else f"{best['method']}, the only form, is"
-    took = text.seconds(best["time_s"], best["time_low_s"], best["time_high_s"])
-    return f"At n = {best['size']} {who} {against(best)}: {took} a call."
+    who = f"{first['method']}, the only form, is" if only else f"{first['method']} is the fastest form{beside},"
+    if first is last:
+        return f"At n = {first['size']} {who} {_took(first)}."
+    return f"From n = {first['size']} to {last['size']} {who} first {_took(first)}, at last {_took(last)}."
+
+
+def _took(cell: choice.Cell) -> str:
+    return f"{against(cell)} ({text.seconds(cell['time_s'], cell['time_low_s'], cell['time_high_s'])} a call)"
 
 
 def against(cell: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +38,13 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
     for it in shown:
         plans.append(it.planned(figures))
         figures -= len(plans[-1].jobs)
-    with render.drawing([job for plan in plans for job in plan.jobs]) as wait:
+    with render.drawing([job for plan in plans for job in plan.jobs]) as drawn:
         runs = [_section(it, folder / "tables", rows) for it in shown]  # while others draw
         found = _machines(frames, folder / "tables")
-        drawn = iter(wait())
-    room = drawing.MOST_BYTES
-    for run, plan in zip(runs, plans, strict=True):
-        run["figures"], room = drawing.placed(plan, list(islice(drawn, len(plan.jobs))), folder / "figures", room)
-        run["not_drawn"] = plan.rest
+        room = drawing.MOST_BYTES
+        for run, plan in zip(runs, plans, strict=True):
+            run["figures"], room = drawing.placed(plan, drawn, folder / "figures", room)
+            run["not_drawn"] = plan.rest
     runs[0]["in_full"] = len(runs[0]["answers"]) <= MOST_CARDS
     context = {
         "title": f"Gradients measured: {pages.named(frames)}",

@@ -26,12 +26,12 @@ PRECISION = [
 
 _COLUMNS = ["cell_id", "data", "seed", "rel_fro", "n_nan", "n_inf", "input_hash", "output_hash"]
 _QUERY = """
-    with pairs as (
+    with a as materialized (select * from places join scores_a on cell_id = cell_id_a),
+    b as materialized (select * from places join scores_b on cell_id = cell_id_b),
+    pairs as (
         select place, a.rel_fro as a, b.rel_fro as b, a.input_hash is distinct from b.input_hash as other_input,
             a.output_hash = b.output_hash as alike, a.n_nan + a.n_inf = 0 as finite_a, b.n_nan + b.n_inf = 0 as finite_b
-        from places
-            join scores_a a on a.cell_id = places.cell_id_a
-            join scores_b b on b.cell_id = places.cell_id_b and a.data = b.data and a.seed = b.seed
+        from a join b using (place, data, seed)
     ), logs as (
         select *, case when a = b then 0 when a > 0 and b > 0 then ln(b / a) end as log from pairs
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -56,19 +56,19 @@ def expect() -> None:
 
 
 @contextmanager
-def drawing(jobs: Sequence[Job]) -> Iterator[Callable[[], list[Drawn]]]:
-    """Begin to draw the figures of `jobs`; the function waits for them, in order.
+def drawing(jobs: Sequence[Job]) -> Iterator[Iterator[Drawn]]:
+    """Begin to draw the figures of `jobs`; they come in order, and those not taken in the end are not drawn.
 
     The bytes are the same whichever process draws them.
     """
     if len(jobs) <= FEW or _cores() < 2:
-        yield lambda: [_draw(job) for job in jobs]
+        yield map(_draw, jobs)
         return
     # gc.freeze: what was imported is collected no more, which is a seventh of the drawing's time.
     pool = ProcessPoolExecutor(min(_cores(), len(jobs)), _context(), initializer=gc.freeze)
     try:
         coming = [pool.submit(_draw, job) for job in jobs]
-        yield lambda: [_drawn(*it) for it in zip(jobs, coming, strict=True)]
+        yield map(_drawn, jobs, coming)
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -76,7 +76,7 @@ def drawing(jobs: Sequence[Job]) -> Iterator[Callable[[], list[Drawn]]]:
 def drawn(jobs: Sequence[Job]) -> list[Drawn]:
     """The figures of `jobs`, in order."""
     with drawing(jobs) as figures:
-        return figures()
+        return list(figures)
 
 
 def _cores() -> int:
