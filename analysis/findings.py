@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import pandas as pd
@@ -31,12 +31,13 @@ class Finding:
     sentences: list[str]
 
 
-def findings(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> list[Finding]:
-    """For each problem and wrt of one run: in float32 (else its first dtype), speed, growth, precision.
-
-    `cells` as `analysis.work.with_limits` returns them.
+def findings(
+    cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame, most: int | None = None
+) -> list[Finding]:
+    """For each problem and wrt of one run, the first `most` of them: in float32 (else its first dtype), speed, growth,
+    precision. `cells` as `analysis.work.with_limits` returns them.
     """
-    series = dict(_series(cells))
+    series = dict(islice(_series(cells), most))
     led = pd.concat(series.values()) if series else cells
     usable = split(choice.usable(led, derivations), OF_SERIES)
     crossed, reasons = split(scaling.crossovers(led), OF_SERIES), split(explained.explained(led), OF_SERIES)

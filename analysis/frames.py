@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.quiet import quiet_logs
 from analysis.scores import READ, SUMMARY, summarised
 from analysis.text import short
 from bench import schema, store
@@ -50,6 +51,14 @@ class Frames:
     def errors(self) -> pd.DataFrame:
         """The scores of every gradient, read when first asked for: they are many, and `scores` summarises them."""
         return self.read("errors")
+
+    @cached_property
+    def quiet(self) -> pd.DataFrame:
+        """What calls take while the machine is quiet, by cell and process, reduced when first asked for.
+
+        See `analysis.quiet.quiet_logs`.
+        """
+        return pd.concat(map(quiet_logs, self.folders), ignore_index=True)
 
     def read(self, name: str) -> pd.DataFrame:
         """One table of all the runs, read anew. Raises StoreError naming the file."""

@@ -20,6 +20,9 @@ OPEN_ROWS = 40
 MOST_CARDS = 3
 """Answers that the first screen has room for in full; more are rows of a table there, and in full below it."""
 
+MOST_FINDINGS = 60
+"""Problem × wrt × configuration that a page has findings of, over its runs; more would not be read."""
+
 Problems = dict[str, dict[str, Any]]
 
 
@@ -40,6 +43,7 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         figures -= len(plans[-1].jobs)
     with render.drawing([job for plan in plans for job in plan.jobs]) as drawn:
         runs = [_section(it, folder / "tables", rows) for it in shown]  # while others draw
+        _find(shown, runs)
         found = _machines(frames, folder / "tables")
         room = drawing.MOST_BYTES
         for run, plan in zip(runs, plans, strict=True):
@@ -52,6 +56,7 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         "several": several,
         "machines": found,
         "words": method.WORDS,
+        "most_findings": MOST_FINDINGS,
         "figures_most": drawing.MOST_FIGURES,
         "figures_most_bytes": f"{drawing.MOST_BYTES / 1e6:g} MB",
     }
@@ -106,7 +111,6 @@ def _section(shown: Shown, folder: Path, rows: int) -> dict[str, Any]:
         "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered],
         "in_full": False,
         "brief": made.pop("answers"),
-        "findings": _findings(cells, frames, problems),
         "failures": made.pop("failures"),
         "tables": list(made.values()),
         "quality": [method.disturbance(frames.segments), method.clock(run.get("clock"))],
@@ -114,12 +118,17 @@ def _section(shown: Shown, folder: Path, rows: int) -> dict[str, Any]:
     }
 
 
-def _findings(cells: pd.DataFrame, frames: Frames, problems: Problems) -> list[dict[str, Any]]:
-    """Each problem's label and what was found of it, wrt by wrt."""
-    of_problem: dict[str, list[findings.Finding]] = {}
-    for it in findings.findings(cells, frames.scores, frames.derivations):
-        of_problem.setdefault(it.problem, []).append(it)
-    return [{"label": problems[name]["label"], "found": found} for name, found in of_problem.items()]
+def _find(shown: list[Shown], runs: list[dict[str, Any]]) -> None:
+    """Add to the `runs` each problem's label and what was found of it, wrt by wrt, while there is room on the page."""
+    room = MOST_FINDINGS
+    for it, run in zip(shown, runs, strict=True):
+        found = findings.findings(it.cells, it.frames.scores, it.frames.derivations, room)
+        of_problem: dict[str, list[findings.Finding]] = {}
+        for finding in found:
+            of_problem.setdefault(finding.problem, []).append(finding)
+        run["findings"] = [{"label": it.problems[name]["label"], "found": them} for name, them in of_problem.items()]
+        run["not_found"] = it.cells.groupby(findings.OF_SERIES, sort=False).ngroups - len(found)
+        room -= len(found)
 
 
 def _tables(shown: Shown, answered: list[answers.Answer], folder: Path, most: int) -> dict[str, dict[str, Any]]:

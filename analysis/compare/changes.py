@@ -7,13 +7,16 @@ are independent: its interval is Welch's (1947), its variances moderated over th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.compare.matching import CASE
-from analysis.intervals import log_standard_error, welch
-from bench.statistics import intervals, t_quantile
+from analysis.intervals import Floats, welch
+from bench.statistics import moderated, t_quantile
+
+Codes = np.ndarray[Any, np.dtype[Any]]
 
 FEWEST_METHODS = 4
 """Methods of a case below which what they share cannot be told from what one of them does."""
@@ -30,7 +33,7 @@ def process_logs(both: pd.DataFrame, quiet_a: pd.DataFrame, quiet_b: pd.DataFram
     """A row per compared cell (of `matching.matched`; `place` is its row there), `run` (a, b) and process: `log`,
     `common`, the median of the logs of its case in that process, and `own` = log − common.
 
-    Logs are of quiet times (`analysis.compare.quiet`) and less the cell's mean over both runs, so that what a case's
+    Logs are of quiet times (`analysis.quiet`) and less the cell's mean over both runs, so that what a case's
     methods share shows beside what one of them does. `common` and `own` are null with fewer than FEWEST_METHODS.
     """
     compared = both[both["reason"].isna()].reset_index(names="place")
@@ -59,32 +62,45 @@ def changed(
     is a standard deviation that the processes do not show.
     """
     known = rows[rows[value].notna()]
-    group = known.groupby(list(by), sort=False).ngroup().rename("group")
-    known = known.assign(group=group)
-    found = known.drop_duplicates("group").set_index("group")[list(by)]
-    found["cells"] = known.groupby("group")["place"].nunique()
-    kinds = pd.Series("all", found.index) if kind is None else known.groupby("group")[kind].first()
-    sides = [intervals(_of_groups(known[known["run"] == run], value), kinds).reindex(found.index) for run in ("a", "b")]
-    degrees = [side["degrees"].where(side["degrees"] > 0).to_numpy(float) for side in sides]
-    errors = [
-        log_standard_error(side["low"], side["high"], freedom) for side, freedom in zip(sides, degrees, strict=True)
-    ]
-    unseen = np.full(len(found), between_runs)
-    error, freedom = welch(np.stack([*errors, unseen], axis=-1), np.stack([*degrees, unseen + np.inf], axis=-1))
-    ratio = (sides[1]["value"] / sides[0]["value"]).to_numpy(float)
-    half = t_quantile(freedom) * error
-    parts = (ratio, ratio * np.exp(-half), ratio * np.exp(half), error, freedom)
-    return found.assign(**dict(zip(CHANGE, parts, strict=True))).reset_index(drop=True)
+    codes = known.groupby(list(by), sort=False).ngroup().to_numpy()
+    groups, first = np.unique(codes, return_index=True)
+    kinds = np.zeros(len(groups)) if kind is None else pd.factorize(known[kind].iloc[first])[0]
+    of_run = [(known["run"] == run).to_numpy() for run in ("a", "b")]
+    sides = [_over_processes(known[rows_of], value, codes[rows_of], kinds) for rows_of in of_run]
+    unseen = np.full(len(groups), between_runs)
+    errors, degrees = (np.stack([*(side[place] for side in sides), last], axis=-1) for place, last in
+                       ((1, unseen), (2, unseen + np.inf)))  # fmt: skip
+    error, freedom = welch(errors, degrees)
+    log, half = sides[1][0] - sides[0][0], t_quantile(freedom) * error
+    parts = (np.exp(log), np.exp(log - half), np.exp(log + half), error, freedom)
+    found = known.iloc[first][list(by)].reset_index(drop=True)
+    cells = known.assign(group=codes).groupby("group")["place"].nunique().to_numpy()
+    return found.assign(cells=cells, **dict(zip(CHANGE, parts, strict=True)))
 
 
-def _of_groups(rows: pd.DataFrame, value: str) -> pd.DataFrame:
-    """One log per group and process of one run, as `bench.statistics.intervals` takes them.
+def _over_processes(rows: pd.DataFrame, value: str, codes: Codes, kinds: Codes) -> tuple[Floats, Floats, Floats]:
+    """Per group of one run, by their `codes`: the mean over its processes, its standard error, degrees of freedom.
 
-    It is the mean over the group's cells, and varies between processes as the cells that a process has do: one that
-    lacks a cell does not shift it by that cell's own change.
+    A process's value is the mean over the group's cells, and varies as the cells that the process has do: one that it
+    lacks does not shift it by that cell's own change.
     """
-    mean = rows.groupby("place")[value].transform("mean")
-    deviation = (rows[value] - mean).groupby([rows["group"], rows["process"]]).mean().rename("deviation").reset_index()
-    of_cells = rows.assign(mean=mean).drop_duplicates("place").groupby("group")["mean"].mean()
-    log = deviation["group"].map(of_cells) + deviation["deviation"]
-    return pd.DataFrame({"cell_id": deviation["group"], "process": deviation["process"], "segment": 0, "log": log})
+    places, logs = pd.factorize(rows["place"])[0], rows[value].to_numpy(float)
+    processes = pd.factorize(rows["process"])[0]
+    groups, width = len(kinds), processes.max(initial=-1) + 1
+    of_cell = np.bincount(places, logs) / np.bincount(places)
+    _, one = np.unique(places, return_index=True)
+    cells = np.bincount(codes[one], minlength=groups)
+    there = np.bincount(codes * width + processes, minlength=groups * width).reshape(groups, width)
+    deviations = np.bincount(codes * width + processes, logs - of_cell[places], minlength=groups * width)
+    count = (there > 0).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.where(there > 0, deviations.reshape(groups, width) / there, 0.0)
+        mean = np.bincount(codes[one], of_cell, minlength=groups) / cells + deviation.sum(axis=1) / count
+        centred = np.where(there > 0, deviation - (deviation.sum(axis=1) / count)[:, np.newaxis], 0.0)
+        variance = (centred**2).sum(axis=1) / (count - 1.0)
+    degrees = np.where(count > 1, count - 1.0, np.nan)
+    for kind, several in set(zip(kinds, count, strict=True)):
+        alike = (kinds == kind) & (count == several)
+        if several > 1:
+            variance[alike], degrees[alike] = moderated(variance[alike], degrees[alike], np.ones(alike.sum()))
+    return mean, np.where(count > 1, np.sqrt(variance / np.maximum(count, 1)), np.nan), degrees

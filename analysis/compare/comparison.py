@@ -15,7 +15,6 @@ from analysis.compare.comparability import Difference
 from analysis.compare.matching import CASE, matched
 from analysis.compare.moves import with_bounds
 from analysis.compare.precision import precision
-from analysis.compare.quiet import quiet_logs
 from analysis.frames import Frames
 from bench.statistics import decided
 
@@ -60,7 +59,7 @@ class Comparison:
 
 
 def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Comparison:
-    """Compare two runs, each loaded alone: B's time over A's, of quiet times (`analysis.compare.quiet`), with 95 %
+    """Compare two runs, each loaded alone: B's time over A's, of quiet times (`analysis.quiet`), with 95 %
     intervals over processes.
 
     On one machine, what the methods of a case share is that minute's or everything's, and is judged by itself; a cell
@@ -68,10 +67,10 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     verdicts of a comparison hold together (`bench.statistics.decided`). Raises StoreError where samples cannot be read.
     """
     both = matched(frames_a, frames_b)
-    rows = process_logs(both, quiet_logs(frames_a), quiet_logs(frames_b))
+    rows = process_logs(both, frames_a.quiet, frames_b.quiet)
     differences = comparability.differences(frames_a, frames_b)
-    apart = changed(rows, "log", ["place"], "method", BETWEEN_RUNS).set_index("place")
-    own = changed(rows, "own", ["place"], "method").set_index("place")
+    apart = changed(rows, "log", ["place"], "family", BETWEEN_RUNS).set_index("place")
+    own = changed(rows, "own", ["place"], "family").set_index("place")
     shared = rows.drop_duplicates(["run", "case_id_a", "case_id_b", "process"]).assign(all="all")
     methods = changed(rows, "own", ["method", "family"])
     cases = changed(shared, "common", [*CASE, "case_id_a"], between_runs=BETWEEN_RUNS)

@@ -16,7 +16,8 @@ from bench.statistics.estimates import (
     paired_ratio,
     t_quantile,
 )
-from bench.statistics.summary import filled, intervals, measured, summarise
+from bench.statistics.moderation import moderated
+from bench.statistics.summary import filled, measured, summarise
 from bench.statistics.verdicts import BAND, decided, verdict_of
 
 __all__ = [
@@ -28,8 +29,8 @@ __all__ = [
     "block_logs",
     "decided",
     "filled",
-    "intervals",
     "measured",
+    "moderated",
     "paired_logs",
     "paired_ratio",
     "summarise",

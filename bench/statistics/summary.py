@@ -12,11 +12,6 @@ from bench.statistics.estimates import block_logs, by_process, over_processes, p
 from bench.statistics.moderation import moderated
 
 
-def intervals(logs: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFrame:
-    """Per cell, from `block_logs` or `paired_logs` of a whole table: see `intervals_over`."""
-    return intervals_over(by_process(logs), kinds)
-
-
 def intervals_over(processes: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFrame:
     """Per cell, from `by_process` of a whole table: value, low, high, processes, degrees, blocks.
 

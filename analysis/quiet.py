@@ -8,9 +8,10 @@ its standard deviation between processes is half the median's.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
-from analysis.frames import Frames
 from analysis.reduce import reduce
 from bench import store
 from bench.statistics import LEAST_TIME_S
@@ -30,12 +31,11 @@ _QUERY = """
 """
 
 
-def quiet_logs(frames: Frames) -> pd.DataFrame:
+def quiet_logs(folder: Path) -> pd.DataFrame:
     """Of one run, per cell and process: `log`, the log of its quiet time in seconds, less the floor.
 
     Raises StoreError where the samples cannot be read.
     """
-    (folder,) = frames.folders
     samples = store.read_arrow(folder, "samples", ["case_id", "cell_id", "process", "segment", "time_s", "clock"])
     segments = store.read_arrow(folder, "segments", ["case_id", "process", "segment", "floor_s"])
     return reduce(_QUERY, {"samples": samples, "segments": segments}, {"quiet": QUIET, "least": LEAST_TIME_S})
