@@ -14,7 +14,7 @@ import pandas as pd
 from analysis import advice, choice, scaling, text
 from analysis.advice import Choices, Statement
 from analysis.digits import Digits, digits, in_range, overflows
-from analysis.frames import CONFIGURATION, split, with_error
+from analysis.frames import CELL, CONFIGURATION, split, with_error
 from bench.schema import BASELINE
 
 SMALL = 32
@@ -49,41 +49,51 @@ _NEEDED = ["run_id", "cell_id", "case_id", "wrt", "dtype", "size", "dims", "meth
            "processes"]  # fmt: skip
 
 
-def answers(cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame) -> list[Answer]:
-    """An answer for each problem × shape × configuration of one run, in float32, or else in its first dtype."""
+def answers(
+    cells: pd.DataFrame, scores: pd.DataFrame, derivations: pd.DataFrame, in_full: int | None = None
+) -> list[Answer]:
+    """An answer for each problem × shape × configuration of one run, in float32, or else in its first dtype; after the
+    first `in_full` of them, only what is `brief`.
+    """
     cells = cells[[*KEYS, *_NEEDED]]
     groups = dict(iter(cells.groupby(KEYS, sort=False)))
     leading = {key: of_key[of_key["dtype"] == leading_dtype(of_key)] for key, of_key in groups.items()}
     led = pd.concat([cells.head(0), *leading.values()])
     forms = choice.usable(led, derivations)
-    scored = with_error(cells, scores)
+    marks = [*KEYS, "dtype", "size", "method"]  # few columns, since slices of wide tables are slow
+    scored = with_error(cells[[*CELL, *marks]], scores)
     tables = {
         "forms": forms,
         "pays": scaling.preparing_pays(forms),
         "crossed": scaling.crossovers(pd.concat([forms, led[led["method"] == BASELINE]])),
         "jacobian": led[(led["method"] == advice.JACOBIAN) & led["time_s"].notna()],
-        "scored": scored[scored["seeds"] > 0],
-        "in_range": in_range(cells, scores),
+        "scored": scored.loc[scored["seeds"] > 0, [*marks, "digits"]],
+        "in_range": in_range(cells[[*CELL, *marks, "family"]], scores),
     }
     parts = {name: split(table, KEYS) for name, table in tables.items()}
     found = []
-    for key, of_key in leading.items():
+    for place, (key, of_key) in enumerate(leading.items()):
         wrts = list(dict.fromkeys(groups[key]["wrt"]))
         own = derivations[(derivations["problem"] == key[0]) & derivations["wrt"].isin(wrts)]
-        found.append(_answer(of_key, own, wrts, {name: of(key) for name, of in parts.items()}))
+        brief = in_full is not None and place >= in_full
+        found.append(_answer(of_key, own, wrts, {name: of(key) for name, of in parts.items()}, brief))
     return found
 
 
-def _answer(case: pd.DataFrame, own: pd.DataFrame, wrts: list[str], of: dict[str, pd.DataFrame]) -> Answer:
+def _answer(
+    case: pd.DataFrame, own: pd.DataFrame, wrts: list[str], of: dict[str, pd.DataFrame], in_brief: bool
+) -> Answer:
     forms = choice.records(of["forms"])
     at: dict[int, Choices] = {size: advice.choices(forms, size) for size in sizes(case)}
     right, limits = list(rightness(own)), list(overflows(of["in_range"]))
     kept = digits(of["scored"], {size: _methods(chosen) for size, chosen in at.items()})
+    where, problem = configuration(case.iloc[0]), str(case["problem"].iloc[0])
+    brief = _brief(right, at, kept, limits)
+    if in_brief:
+        return Answer(problem, wrts, where, [], None, [], brief)
     uses = [it for size, chosen in at.items() for it in advice.use(size, chosen, forms, of["pays"], wrts)]
     jacobian = advice.against_jacobian(at, choice.records(of["jacobian"]))
     rest = [*limits, *advice.crossings(of["crossed"]), *jacobian]
-    brief = _brief(right, at, kept, limits)
-    where, problem = configuration(case.iloc[0]), str(case["problem"].iloc[0])
     return Answer(problem, wrts, where, [*right, *uses, *advice.trap(at)], kept, rest, brief)
 
 

@@ -27,12 +27,15 @@ EVERY_S = 0.02
 
 
 def peak_of_report(runs: list[Path], out: Path) -> int:
-    """The peak memory in bytes of a whole `python -m analysis report`: resident, summed over it and its children."""
+    """The peak memory in bytes of a whole `python -m analysis report`, over it and its children.
+
+    Proportional where the system tells it, so that what processes share counts once; else resident.
+    """
     command = [sys.executable, "-m", "analysis", "report", *map(str, runs), "-o", str(out)]
     with psutil.Popen(command) as process:
         peak = 0
         while process.poll() is None:
-            peak = max(peak, sum(_resident(it) for it in (process, *_children(process))))
+            peak = max(peak, sum(_memory(it) for it in (process, *_children(process))))
             time.sleep(EVERY_S)
     assert process.returncode == 0, f"{command} ended with {process.returncode}"
     return peak
@@ -45,10 +48,11 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _resident(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
     try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
+        told = process.memory_full_info()
+        return int(getattr(told, "pss", told.rss))
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
 
 

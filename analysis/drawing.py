@@ -15,7 +15,7 @@ from analysis.figures import FIGURES, render
 from analysis.frames import CONFIGURATION, methods_of
 
 MOST_FIGURES = 36
-MOST_BYTES = 1_750_000
+MOST_BYTES = 1_700_000
 """What one page holds of figures: more is slow to draw, to load and to scroll past."""
 
 

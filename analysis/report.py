@@ -17,9 +17,14 @@ from analysis.work import with_limits
 OPEN_ROWS = 40
 """A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
 
+FEWEST_ROWS = 20
+"""What a table of one of many runs shows at least."""
+
 MOST_CARDS = 3
 """Answers that the first screen has room for in full; more are rows of a table there, and in full below it."""
 
+MOST_ANSWERS = 60
+"""Answers that a page gives in full, over its runs; the others are a row of a table."""
 MOST_FINDINGS = 60
 """Problem × wrt × configuration that a page has findings of, over its runs; more would not be read."""
 
@@ -34,7 +39,7 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
     for part in ("tables", "figures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     several = len(frames.runs) > 1
-    rows = max(tables.MOST_ROWS // len(frames.runs), OPEN_ROWS)
+    rows = max(tables.MOST_ROWS // (2 * len(frames.runs)), FEWEST_ROWS) if several else tables.MOST_ROWS
     shown = [_shown(frames.of_run(run["run_id"]), several) for run in frames.runs]
     figures = drawing.MOST_FIGURES
     plans = []
@@ -42,14 +47,18 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         plans.append(it.planned(figures))
         figures -= len(plans[-1].jobs)
     with render.drawing([job for plan in plans for job in plan.jobs]) as drawn:
-        runs = [_section(it, folder / "tables", rows) for it in shown]  # while others draw
+        runs = []  # while others draw
+        answers_left = MOST_ANSWERS
+        for it in shown:
+            runs.append(_section(it, folder / "tables", rows, answers_left))
+            answers_left -= len(runs[-1]["answers"])
         _find(shown, runs)
         found = _machines(frames, folder / "tables")
         room = drawing.MOST_BYTES
         for run, plan in zip(runs, plans, strict=True):
             run["figures"], room = drawing.placed(plan, drawn, folder / "figures", room)
             run["not_drawn"] = plan.rest
-    runs[0]["in_full"] = len(runs[0]["answers"]) <= MOST_CARDS
+    runs[0]["in_full"] = len(runs[0]["brief"]["it"].rows) <= MOST_CARDS
     context = {
         "title": f"Gradients measured: {pages.named(frames)}",
         "runs": runs,
@@ -94,11 +103,13 @@ def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
     return found
 
 
-def _section(shown: Shown, folder: Path, rows: int) -> dict[str, Any]:
-    """All that the page says of one run but its figures; its tables, of at most so many `rows`, are written."""
+def _section(shown: Shown, folder: Path, rows: int, in_full: int) -> dict[str, Any]:
+    """All that the page says of one run but its findings and figures, `in_full` answers among it; its tables, of at
+    most so many `rows`, are written.
+    """
     frames, cells, problems = shown.frames, shown.cells, shown.problems
     run = frames.runs[0]
-    answered = answers.answers(cells, frames.scores, frames.derivations)
+    answered = answers.answers(cells, frames.scores, frames.derivations, in_full)
     made = _tables(shown, answered, folder, rows)
     return {
         "run_id": str(run["run_id"]),
@@ -108,7 +119,7 @@ def _section(shown: Shown, folder: Path, rows: int) -> dict[str, Any]:
         "state": str(run.get("state", "unknown")),
         "command": str(run.get("command") or "the command was not recorded"),
         "summary": [*findings.coverage(cells), findings.derivations(frames.derivations)],
-        "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered],
+        "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered[:in_full]],
         "in_full": False,
         "brief": made.pop("answers"),
         "failures": made.pop("failures"),
