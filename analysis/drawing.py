@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
 from analysis import text
 from analysis.figures import FIGURES, render
@@ -73,7 +72,7 @@ def placed(plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int
         room -= size
         (folder / it.file).write_text(it.svg, "utf-8")
         kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
-        kind["drawn"].append(vars(it) | {"label": label, "svg": Markup(it.svg)})
+        kind["drawn"].append(vars(it) | {"label": label})
     order = [figure.title for figure in FIGURES]
     return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), room
 

@@ -53,7 +53,7 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
             runs.append(_section(it, folder / "tables", rows, answers_left))
             answers_left -= len(runs[-1]["answers"])
         _find(shown, runs)
-        found = _machines(frames, folder / "tables")
+        found = _machines(frames, folder)
         room = drawing.MOST_BYTES
         for run, plan in zip(runs, plans, strict=True):
             run["figures"], room = drawing.placed(plan, drawn, folder / "figures", room)
@@ -98,8 +98,11 @@ def _shown(frames: Frames, several: bool) -> Shown:
 
 def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
     found = machines.side_by_side(frames)
-    for table in found.tables if found else []:
-        pages.write_csv(folder / f"{table.name}.csv", table)
+    if found:
+        for table in found.tables:
+            pages.write_csv(folder / "tables" / f"{table.name}.csv", table)
+        if found.drawn:
+            (folder / "figures" / found.drawn.file).write_text(found.drawn.svg, "utf-8")
     return found
 
 

@@ -169,7 +169,8 @@ def all_cells(cells: pd.DataFrame, scores: pd.DataFrame) -> Table:
         "cells",
         "Cells",
         "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals, for each cell "
-        "by itself. Faster or slower, beyond ±1 %, and same, within it: over the whole table at 5 % together (Holm). "
+        "by itself. Faster or slower, beyond ±1 %: over the whole table at 5 % together (Holm); of what is the same, "
+        "within it, 5 % may be not. "
         "Relative error: median over seeds, uniform data. Flops are counted; in and out: the inputs and the gradient; "
         "peak memory: over what was there before the call; of the limit: the share of the time that the machine's "
         "highest rates would take." + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),

@@ -16,7 +16,7 @@ from analysis.compare.matching import CASE, matched
 from analysis.compare.moves import with_bounds
 from analysis.compare.precision import precision
 from analysis.frames import Frames
-from bench.statistics import decided
+from bench.statistics import LEVEL, decided
 
 BAND = 0.05
 """Half-width of the band around 1 inside which times of two runs count as the same."""
@@ -78,10 +78,12 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     sizes, families = (changed(rows, "log", by, between_runs=BETWEEN_RUNS) for by in (["family", "size"], ["family"]))
     if comparability.one_machine(differences):
         beyond = apart[~apart.index.isin(own.index)]
-        own, beyond, methods, cases, whole = _judged([own, beyond, methods, cases, whole], band)
+        own, beyond, cases = _judged([own, beyond, cases], band)
+        methods, whole = _judged([methods, whole], band)
         verdicts = pd.concat([own["verdict"], beyond["verdict"]])
     else:
-        apart, sizes, families = _judged([apart, sizes, families], band)
+        (apart,) = _judged([apart], band)
+        sizes, families = _judged([sizes, families], band)
         verdicts = apart["verdict"]
     cells = both.join(apart[CHANGE]).join(own[CHANGE[:3]].rename(columns=lambda name: f"own_{name}"))
     cells["verdict"] = verdicts.reindex(both.index)
@@ -102,9 +104,13 @@ def _of(groups: pd.DataFrame, both: pd.DataFrame) -> pd.DataFrame:
 
 
 def _judged(tables: list[pd.DataFrame], band: float) -> list[pd.DataFrame]:
-    """The tables with a `verdict` on each ratio; all of them are decided together."""
+    """The tables with a `verdict` on each ratio; they are decided together, at half the level.
+
+    The other half is for the other tables of the comparison: what is said of many cells at once is few claims, which
+    those of every cell would drown.
+    """
     whole = pd.concat([table[CHANGE] for table in tables])
-    verdicts = decided(whole["ratio"], whole["error"], whole["degrees"], band)
+    verdicts = decided(whole["ratio"], whole["error"], whole["degrees"], band, LEVEL / 2)
     ends = np.cumsum([0, *map(len, tables)])
     found = [it or "undecided" for it in verdicts]
     return [table.assign(verdict=found[start:end]) for table, (start, end) in zip(tables, pairwise(ends), strict=True)]

@@ -11,6 +11,7 @@ from analysis.compare import page
 from analysis.compare.comparability import computes
 from analysis.compare.comparison import Comparison, compare
 from analysis.compare.sentences import said
+from analysis.figures.render import Drawn
 from analysis.frames import Frames
 from analysis.tables import Table
 
@@ -26,12 +27,16 @@ class Against:
 
 @dataclass(frozen=True)
 class Machines:
-    """The section of a page over several runs: `sides`, a row per run, and each run but the first `against` it."""
+    """The section of a page over several runs: `sides`, a row per run, and each run but the first `against` it.
+
+    `drawn` is of what `sizes` has, None where no run shares a cell with the first.
+    """
 
     first: str
     sides: Table
     against: list[Against]
     sizes: Table
+    drawn: Drawn | None
 
     @property
     def tables(self) -> list[Table]:
@@ -54,12 +59,13 @@ def side_by_side(frames: Frames) -> Machines | None:
         )
         for name, run, comparison in zip(names[1:], runs[1:], compared, strict=True)
     ]
-    return Machines(names[0], _sides(runs, compared), against, _sizes(names[1:], compared))
+    sizes = _sizes(names[1:], compared)
+    return Machines(names[0], _sides(runs, compared), against, sizes, page.drawn(sizes.frame, "machines"))
 
 
 def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
     rows = []
-    for run, label in zip(runs, ["", *(it.label or "nothing that matters" for it in compared)], strict=True):
+    for run, label in zip(runs, ["", *(it.crossing or "across nothing that matters" for it in compared)], strict=True):
         told, cells = run.runs[0], run.cells
         versions = told.get("versions")
         rows.append(
@@ -71,12 +77,13 @@ def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
                 "threads": ", ".join(map(str, sorted(set(cells["threads"])))),
                 "cells ok": f"{(cells['status'] == 'ok').sum()} of {len(cells)}",
                 "started": str(told.get("started") or "–"),
-                "a ratio to the first crosses": label or "–",
+                "a ratio to the first goes": label or "–",
             }
         )
     frame = pd.DataFrame(rows)
     texts = [[text.short(value, 120) for value in row] for row in frame.itertuples(index=False)]
-    return Table("machines", "Machines side by side", "", [str(name) for name in frame], texts, frame)
+    note = "What a ratio of times goes across is said in full below."
+    return Table("machines", "Machines side by side", note, [str(name) for name in frame], texts, frame)
 
 
 def _sizes(names: list[str], compared: list[Comparison]) -> Table:
@@ -87,6 +94,7 @@ def _sizes(names: list[str], compared: list[Comparison]) -> Table:
         for name, table in zip(names, tables, strict=True)
         for row in table.rows
     ]
-    frame = pd.concat([table.frame.assign(run=name) for name, table in zip(names, tables, strict=True)])
+    frames = [table.frame.assign(run=name) for name, table in zip(names, tables, strict=True)]
+    frame = pd.concat(frames, ignore_index=True)
     title = "Time by family and size, over the first run's"
     return Table("machines_sizes", title, tables[0].note, columns, rows, frame)

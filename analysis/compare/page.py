@@ -12,6 +12,9 @@ from analysis.compare import comparability
 from analysis.compare.comparison import Comparison
 from analysis.compare.matching import CASE
 from analysis.compare.sentences import FAMILIES, said
+from analysis.figures import time_over_first
+from analysis.figures.render import Drawn
+from analysis.figures.svg import as_svg
 from analysis.frames import Frames
 from analysis.tables import MOST_ROWS, Table
 
@@ -21,12 +24,17 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
     folder.mkdir(parents=True, exist_ok=True)
     recorded = comparability.recorded(frames_a, frames_b)
     in_key = recorded["aspect"] != "other"
-    different = _different("differences", "What differs", recorded[in_key])
-    otherwise = _different("other_differences", "What else differs", recorded[~in_key])
+    key, rest = "What a ratio of times must not cross unsaid.", "All else that run.json tells."
+    different = _different("differences", "What differs", key, recorded[in_key])
+    otherwise = _different("other_differences", "What else differs", rest, recorded[~in_key])
     tables = [sizes(compared), methods(compared), cases(compared), cells(compared)]
     for table in (different, otherwise, *tables):
         pages.write_csv(folder / f"{table.name}.csv", table)
+    figure = drawn(sizes(compared).frame.assign(run=pages.named(frames_b)), "sizes")
+    if figure:
+        (folder / figure.file).write_text(figure.svg, "utf-8")
     context = {
+        "figure": figure,
         "title": f"Compared: {pages.named(frames_a)} (A) and {pages.named(frames_b)} (B)",
         "a": pages.on_what(frames_a),
         "b": pages.on_what(frames_b),
@@ -37,9 +45,23 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
     return [*pages.write(folder, "compare", context), *(folder / f"{table.name}.csv" for table in tables)]
 
 
-def _different(name: str, title: str, frame: pd.DataFrame) -> Table:
+def drawn(sizes: pd.DataFrame, stem: str) -> Drawn | None:
+    """The figure of `sizes` (with the column run); None where there is none."""
+    if sizes.empty:
+        return None
+    title, reading = "Time over the first run's, by family and size", time_over_first.reading(sizes)
+    caption = (
+        "Geometric mean over the cells that both measured; bands: 95 % interval. Below the line the run is faster."
+    )
+    if unlike := list(sizes.loc[sizes["crosses"].notna(), "run"].unique()):
+        caption += f" Not like the first in hardware, numerics, software or conditions: {text.listed(unlike)}."
+    svg = as_svg(time_over_first.time_over_first(sizes), stem, title, reading)
+    return Drawn(title, title, caption, reading, f"{stem}.svg", svg)
+
+
+def _different(name: str, title: str, note: str, frame: pd.DataFrame) -> Table:
     rows = [[text.short(value, 300) for value in row] for row in frame.head(MOST_ROWS).itertuples(index=False)]
-    return Table(name, title, "", ["aspect", "what", "A", "B"], rows, frame)
+    return Table(name, title, note, ["aspect", "what", "A", "B"], rows, frame)
 
 
 def sizes(compared: Comparison) -> Table:
@@ -114,8 +136,8 @@ def cells(compared: Comparison) -> Table:
     judged = "beside its case" if compared.one_machine else "B ÷ A"
     note = (
         "Ratios of quiet times (the lower decile of a process's blocks) with 95 % intervals over processes. B is "
-        f"judged by {judged}, against a band of ±{100 * compared.band:g} %: faster and slower over everything compared "
-        "at 5 % together (Holm), same with a false discovery rate of 5 %."
+        f"judged by {judged}, against a band of ±{100 * compared.band:g} %: faster and slower over all cells at 2.5 % "
+        "together (Holm), as over all that is said of many cells; of what is called the same, 5 % may be not."
     )
     rows = [list(row) for row in zip(*shown.values(), strict=True)]
     return _table(compared, "compare", "Cells that both measured", note, list(shown), rows, compared.cells)

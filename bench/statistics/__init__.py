@@ -18,13 +18,14 @@ from bench.statistics.estimates import (
 )
 from bench.statistics.moderation import moderated
 from bench.statistics.summary import filled, measured, summarise
-from bench.statistics.verdicts import BAND, decided, verdict_of
+from bench.statistics.verdicts import BAND, LEVEL, decided, verdict_of
 
 __all__ = [
     "BAND",
     "BETWEEN_PROCESSES",
     "CONFIDENCE",
     "LEAST_TIME_S",
+    "LEVEL",
     "Ratio",
     "block_logs",
     "decided",

@@ -53,7 +53,7 @@ def decided(
     ratios: npt.ArrayLike, errors: npt.ArrayLike, degrees: npt.ArrayLike, band: float = BAND, level: float = LEVEL
 ) -> list[str | None]:
     """Verdicts on a table of ratios: of all such tables at most `level` hold a false faster or slower, and of a table's
-    `same` at most that share is false.
+    `same` at most LEVEL are false.
 
     `errors` are standard errors of the log ratios, `degrees` their degrees of freedom. Faster and slower are tested
     against the near edge of the band, with Holm's correction over the table, since each is news. Same is two one-sided
@@ -77,5 +77,5 @@ def decided(
         elif p_differs < level:
             found.append("faster" if is_less else "slower")
         else:
-            found.append("same" if p_same < level else "undecided")
+            found.append("same" if p_same < LEVEL else "undecided")
     return found

@@ -41,11 +41,12 @@ def test_each_run_is_told_against_the_first(frames):
     assert (
         sides.loc["the new one", "computes"] == "Imaginary H1000" and sides.loc["first", "computes"] == "Imaginary Xeon"
     )
-    crossing = "a ratio to the first crosses"
-    assert "Imaginary H1000 against Imaginary Xeon" in sides.loc["the new one", crossing]
-    assert sides.loc["again", crossing] == "nothing that matters"
+    crossing = "a ratio to the first goes"
+    assert sides.loc["the new one", crossing] == "across other hardware and conditions"
+    assert sides.loc["again", crossing] == "across nothing that matters"
     told = {other.name: " ".join(itertools.chain(*other.said.values())) for other in machines.against}
     assert told["again"].startswith("A and B are runs of one machine") and "same" in told["again"]
+    assert "Imaginary H1000 against Imaginary Xeon" in told["the new one"]
     assert "faster at n = 8 and 128: 0.10" in told["the new one"] or "0.099" in told["the new one"]
     assert "0 of " in told["elsewhere"] and "Precision" not in machines.against[-1].said
 
@@ -58,6 +59,8 @@ def test_its_tables_are_files_with_what_their_ratios_cross(frames, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == len(frames.of_run("first").cells)
     assert all("Imaginary H1000" in row["crosses"] for row in rows)
+    assert machines.drawn.svg.startswith("<svg") and "the new one takes 0." in machines.drawn.reading
+    assert all(name in machines.drawn.svg for name in ("again", "the new one", "Derived by hand"))
     with (tmp_path / "machines_sizes.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["run"] for row in rows} == {"again", "the new one"}

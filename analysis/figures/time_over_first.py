@@ -1,0 +1,73 @@
+"""The time of runs over another's, by family of methods and size. Not of one problem, so not in FIGURES."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from analysis.figures import annotate, layout, style
+from analysis.figures.legend import FAMILIES
+from analysis.text import interval, number, short
+
+MARKERS = "osD^vP<>X"
+NAME_LETTERS = 20
+
+
+def time_over_first(sizes: pd.DataFrame) -> Figure:
+    """The geometric mean of a run's times over the first run's against size, with its 95 % interval: a panel per
+    family, a line per run. Below 1 the run is faster.
+
+    `sizes` has run, family, size, ratio, ratio_low and ratio_high, as `analysis.compare.comparison` makes them. Raises
+    ValueError where it is empty.
+    """
+    if sizes.empty:
+        raise ValueError("time_over_first: expected rows to draw, got none; compare runs that have cells in common")
+    runs = list(dict.fromkeys(sizes["run"]))
+    hues = [color for place, color in enumerate(sns.color_palette("colorblind", 10)) if place not in (5, 7)]
+    looks = {
+        run: style.Style(hues[place % len(hues)], MARKERS[place % len(MARKERS)], 6, 1.6, 4)
+        for place, run in enumerate(runs)
+    }
+    families = [family for family in FAMILIES if family in set(sizes["family"])]
+    families += sorted(set(sizes["family"]) - set(families))
+    with style.theme():
+        figure, axes = layout.even_panels(len(families), below=0.0, beside=layout.ENDS + 0.3, height=2.3)
+        layout.log_scale(
+            axes,
+            "y",
+            [1, *sizes[["ratio", "ratio_low", "ratio_high"]].to_numpy().ravel()],
+            lambda it: f"{number(it, 1)}×",
+        )
+        for axis, family in zip(axes, families, strict=True):
+            of_family = sizes[sizes["family"] == family].assign(method=lambda rows: rows["run"])
+            axis.axhline(1, color=style.INK, linewidth=1.2, zorder=2.5)
+            layout.size_axis(axis, sorted(set(sizes["size"])), crowd=8)
+            annotate.curves(axis, of_family, ("ratio", "ratio_low", "ratio_high"), looks)
+            last = of_family.sort_values("size").drop_duplicates("run", keep="last")
+            pairs = zip(last["run"], last["ratio"], strict=True)
+            annotate.name_ends(
+                axis, [annotate.End(ratio, short(run, NAME_LETTERS), looks[run]) for run, ratio in pairs]
+            )
+            axis.set_title(FAMILIES.get(family, short(family, 24)))
+        axes[0].set_ylabel("time ÷ the first run's")
+    return figure
+
+
+def reading(sizes: pd.DataFrame) -> str:
+    """From which ratio to which the leading family goes, for each run."""
+    family = next((name for name in FAMILIES if name in set(sizes["family"])), "")
+    parts = []
+    for run, rows in sizes[sizes["family"] == family].sort_values("size").groupby("run", sort=False):
+        ends = [
+            f"{_ratio(row)} at n = {row['size']}" for row in rows.iloc[[0, -1]].drop_duplicates().to_dict("records")
+        ]
+        parts.append(f"{short(run, 60)} takes {' and '.join(ends)}")
+    return f"{FAMILIES.get(family, family)}, times the first run's time: {'; '.join(parts)}."
+
+
+def _ratio(row: Mapping[Any, Any]) -> str:
+    return interval(row["ratio"], row["ratio_low"], row["ratio_high"])
