@@ -1,9 +1,9 @@
 """What a call takes while the machine is quiet: the time that runs are compared by. No torch here.
 
 What else goes on on a machine only ever delays a call, so of two runs the lower blocks are more alike than the middle
-ones (J. Chen & J. Revels, "Robust benchmarking in noisy environments", 2016, take the minimum). The lower decile of a
-process's blocks is nearly as undisturbed and less at the mercy of one block. Over three runs of one shared machine
-its standard deviation between processes is half the median's.
+ones (J. Chen & J. Revels, "Robust benchmarking in noisy environments", 2016, take the minimum). The lower twentieth of
+a process's blocks is nearly as undisturbed and less at the mercy of one block. Over three runs of one shared machine
+its standard deviation between processes is little more than half the median's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from analysis.reduce import reduce
 from bench import store
 from bench.statistics import LEAST_TIME_S
 
-QUIET = 0.1
+QUIET = 0.05
 """The quantile over a process's blocks."""
 
 _QUERY = """

@@ -135,7 +135,7 @@ def cells(compared: Comparison) -> Table:
     }
     judged = "beside its case" if compared.one_machine else "B ÷ A"
     note = (
-        "Ratios of quiet times (the lower decile of a process's blocks) with 95 % intervals over processes. B is "
+        "Ratios of quiet times (the lower twentieth of a process's blocks) with 95 % intervals over processes. B is "
         f"judged by {judged}, against a band of ±{100 * compared.band:g} %: faster and slower over all cells at 2.5 % "
         "together (Holm), as over all that is said of many cells; of what is called the same, 5 % may be not."
     )
