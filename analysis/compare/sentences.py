@@ -142,7 +142,8 @@ def _moves(compared: Comparison) -> Iterator[str]:
             of_size = (known["size"] == size).sum()
             methods = rows["method"].value_counts()
             named = [f"{name} ({count})" for name, count in methods.head(MOST_NAMED).items()]
-            more = [f"{len(methods) - MOST_NAMED} more methods"] if len(methods) > MOST_NAMED else []
+            unnamed = len(methods) - MOST_NAMED
+            more = [f"{unnamed} more method{'s' if unnamed > 1 else ''}"] if unnamed > 0 else []
             yield (
                 f"At n = {size}, {len(rows)} of {of_size} cells are bound by {start} in A and by {end} in B: "
                 f"{text.listed([*named, *more])}."

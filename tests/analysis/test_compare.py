@@ -252,6 +252,8 @@ def test_sizes_that_move_from_overhead_to_work_are_named(first, make_run):
     assert sentences == [
         "At n = 128, 2 of 2 cells are bound by overhead in A and by work in B: factored (1) and autograd (1)."
     ]
+    uncounted = dataclasses.replace(b, cells=b.cells.assign(flops=np.nan, bytes=np.nan))
+    assert said(compare(a, uncounted))["Overhead and work"] == sentences  # A's count is B's: a call does what it does
     assert "bound by work in A and by overhead in B" in said(compare(b, a))["Overhead and work"][0]
     assert "cannot be told" in said(compare(first, first))["Overhead and work"][0]
 
