@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["load"]
 
 
-def load(paths: Iterable[str | Path]) -> Frames:
+def load(paths: str | Path | Iterable[str | Path]) -> Frames:
     """The tables of one or more run folders as pandas frames; see `analysis.frames.load` (pandas loads only now)."""
     from analysis import frames
 

@@ -41,9 +41,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _factor(told: str) -> float:
-    factor = float(told)
+    try:
+        factor = float(told)
+    except ValueError:
+        factor = 0.0
     if not 1 < factor < 1e6:
-        raise argparse.ArgumentTypeError(f"expected a factor above 1, such as 1.1, got {told}")
+        raise argparse.ArgumentTypeError(f"expected a factor above 1 and below a million, such as 1.1, got {told}")
     return factor
 
 
@@ -61,13 +64,20 @@ def _report(arguments: argparse.Namespace) -> tuple[list[str], int]:
 def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
     from analysis import frames, text
     from analysis.compare import comparison, gate, page, sentences
+    from bench.store import StoreError
 
+    if arguments.threshold and not arguments.fail_on:
+        parser().error("--threshold says when --fail-on fails; give both")
     failing, threshold = gate.FAILURES.get(arguments.fail_on, (None, 1 + comparison.BAND))
     threshold = arguments.threshold or threshold
     band = threshold - 1 if arguments.fail_on != "less-precise" else comparison.BAND
     first, second = (frames.load([frames.find(run, RESULTS)]) for run in (arguments.run_a, arguments.run_b))
     compared = comparison.compare(first, second, band)
     said = [f"{heading}: {text.clean(it)}" for heading, of in sentences.said(compared).items() for it in of]
+    if failing and compared.cells["reason"].notna().all():
+        raise StoreError(
+            f"{arguments.run_b}: expected cells that {arguments.run_a} measured too, found none; --fail-on judges those"
+        )
     failures = failing(compared, threshold) if failing else []
     if failures:
         said.append(f"B is {arguments.fail_on.replace('-', ' ')}: {text.listed(failures)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ JACOBIAN = "jacobian"
 """`torch.autograd.functional.jacobian`, which derivations by hand are commonly checked with."""
 
 NONE = "no form"
+TRAP = 2.0
+"""A form that takes more of autograd's time than this is one to beware of."""
 
 Choices = Mapping[str, Choice]
 """wrt → what to use at one size, for those that have a form."""
@@ -49,9 +52,7 @@ def use(
         pairs = {(size, wrt, it.best["method"]) for wrt, it in others.items()}
         known = zip(pays["size"], pays["wrt"], pays["other"], strict=True)
         calls = pays.loc[[pair in pairs for pair in known], "calls"].max()
-        since = (
-            f"preparing pays from {text.number(calls)} calls on" if calls < float("inf") else "preparing may not pay"
-        )
+        since = f"preparing pays from {math.ceil(calls)} calls on" if calls < float("inf") else "preparing may not pay"
         gains = spread([inverse(choice.against(it.best)) for it in others.values()])
         yield Statement("– with new data at every call", _answers(others), f"{gains} times; {since}.")
 
@@ -121,7 +122,8 @@ def trap(at: Mapping[int, Choices]) -> Iterator[Statement]:
     names = {wrt: f"{text.short(cell['method'], 40)} at n = {cell['size']}" for wrt, cell in slow.items()}
     for name, wrts in grouped(names).items():
         takes = merged({wrt: loss(slow[wrt]) for wrt in wrts})
-        yield Statement("Trap", name, f"{takes} times {BASELINE}'s time.", bad=True)
+        far = max(float(slow[wrt]["ratio"]) for wrt in wrts) > TRAP
+        yield Statement("Trap" if far else "Slower", name, f"{takes} times {BASELINE}'s time.", bad=far)
 
 
 def crossings(found: pd.DataFrame) -> Iterator[Statement]:

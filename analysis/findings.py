@@ -183,8 +183,8 @@ def _error(row: Any) -> str:
     if row["dtype"] not in DTYPES:
         return text.scientific(row["rel_fro"])
     u = DTYPES[row["dtype"]].unit_roundoff
-    in_u = text.interval(row["rel_fro"] / u, row["rel_fro_low"] / u, row["rel_fro_high"] / u, digits=2)
-    return f"{text.scientific(row['rel_fro'])} ({in_u} u)"
+    middle, low, high = (text.number(row[f"rel_fro{end}"] / u, 2) for end in ("", "_low", "_high"))
+    return f"{text.scientific(row['rel_fro'])} ({middle} u, {low} to {high} over {row['seeds']} seeds)"
 
 
 def derivations(rows: pd.DataFrame) -> str:

@@ -73,13 +73,16 @@ class Frames:
         return Frames([self.runs[i] for i in kept], **tables, folders=[self.folders[i] for i in kept])
 
 
-def load(paths: Iterable[str | Path]) -> Frames:
-    """Read run folders; a bad one is named on stderr and the others go on. Raises StoreError where none is readable."""
+def load(paths: str | Path | Iterable[str | Path]) -> Frames:
+    """Read run folders, or one; a bad one is named on stderr and the others go on.
+
+    Raises StoreError where none is readable.
+    """
     runs: list[dict[str, Any]] = []
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     folders: list[Path] = []
     refused: list[str] = []
-    for folder in dict.fromkeys(Path(path) for path in paths):
+    for folder in dict.fromkeys(Path(path) for path in ([paths] if isinstance(paths, (str, Path)) else paths)):
         try:
             run, found = _load_one(folder)
             if run["run_id"] in {other["run_id"] for other in runs}:
@@ -110,6 +113,11 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     tables["scores"] = summarised(store.read_arrow(folder, "errors", READ))
     for degrees in ("time_degrees", "ratio_degrees"):
         tables["cells"][degrees] = tables["cells"][degrees].fillna(_plain_degrees(tables["cells"]["processes"]))
+    named = {str(run_id) for table in tables.values() for run_id in table["run_id"].unique()}
+    if len(named) > 1:
+        raise store.StoreError(
+            f"{folder}: expected the tables of one run, found those of {', '.join(sorted(named))}; restore the folder"
+        )
     # The rows' own run_id joins the tables, so it also names the run.
     run["run_id"] = (
         str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))

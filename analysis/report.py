@@ -20,6 +20,8 @@ OPEN_ROWS = 40
 FEWEST_ROWS = 20
 """What a table of one of many runs shows at least."""
 
+MEASURED = ("time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low", "ratio_high")
+
 MOST_CARDS = 3
 """Answers that the first screen has room for in full; more are rows of a table there, and in full below it."""
 
@@ -75,17 +77,19 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
 @dataclass(frozen=True)
 class Shown:
     """One run as a page shows it: its tables, the cells in the problems' order with their limits, the problems as they
-    are described, and what the names of its files begin with.
+    are described, and what the names of its files begin with; `sound` and `scores` are without what refuted forms do.
     """
 
     frames: Frames
     cells: pd.DataFrame
+    sound: pd.DataFrame
+    scores: pd.DataFrame
     problems: Problems
     prefix: str
 
     def planned(self, room: int) -> drawing.Planned:
         """At most `room` figures of it."""
-        return drawing.planned(self.frames.runs[0], self.cells, self.frames.scores, self.problems, self.prefix, room)
+        return drawing.planned(self.frames.runs[0], self.sound, self.scores, self.problems, self.prefix, room)
 
 
 def _shown(frames: Frames, several: bool) -> Shown:
@@ -93,7 +97,11 @@ def _shown(frames: Frames, several: bool) -> Shown:
     problems = described(run, "problems", cells["problem"])
     ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
     prefix = f"{text.file_name(run['run_id'])}-" if several else ""
-    return Shown(frames, with_limits(ordered, run.get("ceilings")), problems, prefix)
+    limited = with_limits(ordered, run.get("ceilings"))
+    refuted = limited["status"] == "wrong"  # how fast a wrong gradient is, and how far off, is no finding
+    sound = limited.assign(**{name: limited[name].mask(refuted) for name in MEASURED})
+    scores = frames.scores[~frames.scores["cell_id"].isin(limited.loc[refuted, "cell_id"])]
+    return Shown(frames, limited, sound, scores, problems, prefix)
 
 
 def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
@@ -110,9 +118,9 @@ def _section(shown: Shown, folder: Path, rows: int, in_full: int) -> dict[str, A
     """All that the page says of one run but its findings and figures, `in_full` answers among it; its tables, of at
     most so many `rows`, are written.
     """
-    frames, cells, problems = shown.frames, shown.cells, shown.problems
+    frames, cells, problems = shown.frames, shown.sound, shown.problems
     run = frames.runs[0]
-    answered = answers.answers(cells, frames.scores, frames.derivations, in_full)
+    answered = answers.answers(cells, shown.scores, frames.derivations, in_full)
     made = _tables(shown, answered, folder, rows)
     return {
         "run_id": str(run["run_id"]),
@@ -136,7 +144,7 @@ def _find(shown: list[Shown], runs: list[dict[str, Any]]) -> None:
     """Add to the `runs` each problem's label and what was found of it, wrt by wrt, while there is room on the page."""
     room = MOST_FINDINGS
     for it, run in zip(shown, runs, strict=True):
-        found = findings.findings(it.cells, it.frames.scores, it.frames.derivations, room)
+        found = findings.findings(it.sound, it.scores, it.frames.derivations, room)
         of_problem: dict[str, list[findings.Finding]] = {}
         for finding in found:
             of_problem.setdefault(finding.problem, []).append(finding)
@@ -147,7 +155,7 @@ def _find(shown: list[Shown], runs: list[dict[str, Any]]) -> None:
 
 def _tables(shown: Shown, answered: list[answers.Answer], folder: Path, most: int) -> dict[str, dict[str, Any]]:
     """Name → table of at most so many rows, whether it is open, and its first rows; each written as CSV."""
-    frames, cells = shown.frames, shown.cells
+    frames, cells = shown.frames, shown.sound
     made = {
         "answers": _brief(answered, shown.problems),
         "derivations": tables.derivations(frames.derivations),
@@ -156,7 +164,7 @@ def _tables(shown: Shown, answered: list[answers.Answer], folder: Path, most: in
         "exponents": tables.exponents(cells),
         "local_exponents": tables.local_exponents(cells),
         "preparing_pays": tables.preparing(cells),
-        "cells": tables.all_cells(cells, frames.scores),
+        "cells": tables.all_cells(shown.cells, frames.scores),
         "failures": tables.failures(cells),
     }
     written = {}

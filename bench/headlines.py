@@ -37,7 +37,7 @@ def digits_kept(cells: pd.DataFrame, errors: pd.DataFrame) -> str | None:
     scored = errors[errors["data"] == TIMED_DATA].merge(
         cells[["cell_id", "family", "dtype", "size"]], on="cell_id", how="left"
     )
-    scored = scored[scored["family"] == "analytic"]
+    scored = scored[(scored["family"] == "analytic") & (scored["status"] != "wrong")]
     parts = []
     for dtype in DTYPES:
         of_dtype = scored[scored["dtype"] == dtype]

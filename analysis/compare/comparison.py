@@ -19,7 +19,7 @@ from analysis.frames import Frames
 from bench.statistics import LEVEL, decided
 
 BAND = 0.05
-"""Half-width of the band around 1 inside which times of two runs count as the same."""
+"""The band inside which times of two runs count as the same: a factor from 1/(1 + BAND) to 1 + BAND."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Comparison:
     """B's times over A's. All tables have `ratio`, `ratio_low`, `ratio_high`; those that are judged, a `verdict`.
 
     `cells`: every cell that either run planned (`matching.matched`, `moves.with_bounds`, `precision.precision`), with
-    its ratio and, beside what its case's methods share, `own_ratio`; null where `reason` says why it is not compared.
+    its ratio, of `quiet_s_b` over `quiet_s_a`, and, beside what its case's methods share, `own_ratio`; null where
+    `reason` says why it is not compared.
     `sizes`: families by size; `families`; `methods`: their own ratios; `cases`: what a case's methods share; `whole`,
     one row: what all share. Each has `cells`, how many it is of, and `of`, how many were planned.
     """
@@ -86,6 +87,9 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
         sizes, families = _judged([sizes, families], band)
         verdicts = apart["verdict"]
     cells = both.join(apart[CHANGE]).join(own[CHANGE[:3]].rename(columns=lambda name: f"own_{name}"))
+    for run, it in (("a", frames_a), ("b", frames_b)):
+        quiet = np.exp(it.quiet.groupby("cell_id")["log"].mean())
+        cells[f"quiet_s_{run}"] = cells[f"cell_id_{run}"].map(quiet)
     cells["verdict"] = verdicts.reindex(both.index)
     cells.loc[cells["reason"].isna() & cells["ratio"].isna(), "reason"] = "no samples in A or B"
     cells = with_bounds(cells.join(precision(both, frames_a, frames_b)), frames_a, frames_b)

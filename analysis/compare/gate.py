@@ -24,7 +24,9 @@ def slower(compared: Comparison, threshold: float) -> list[str]:
 def less_precise(compared: Comparison, threshold: float) -> list[str]:
     """Gradients whose error is above `threshold` times A's, and above A's for every seed, or finite in A alone."""
     cells = compared.cells
-    worse = (cells["lost_finite"] > 0) | ((cells["error_ratio"] > threshold) & (cells["error_low"] > 1))
+    worse = (cells["lost_finite"] > 0) | (
+        (cells["error_ratio"] > threshold) & (cells["error_low"] > 1) & (cells["scored"] > 1)
+    )
     scored = int(cells["precision"].notna().sum())
     return (
         [f"{int(worse.sum())} of {scored} gradients by a factor above {text.number(threshold)}"] if worse.any() else []

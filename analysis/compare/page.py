@@ -130,8 +130,8 @@ def cells(compared: Comparison) -> Table:
     shown |= {
         "B is": list(both["verdict"]),
         "error, B ÷ A": [text.number(value) for value in both["error_ratio"]],
-        "precision": [value or "–" for value in both["precision"]],
-        "bound in A, B": [f"{a or '–'}, {b or '–'}" for a, b in zip(both["bound_a"], both["bound_b"], strict=True)],
+        "precision": list(both["precision"].fillna("–")),
+        "bound in A, B": list(both["bound_a"].fillna("–") + ", " + both["bound_b"].fillna("–")),
     }
     judged = "beside its case" if compared.one_machine else "B ÷ A"
     note = (
@@ -140,7 +140,15 @@ def cells(compared: Comparison) -> Table:
         "together (Holm), as over all that is said of many cells; of what is called the same, 5 % may be not."
     )
     rows = [list(row) for row in zip(*shown.values(), strict=True)]
-    return _table(compared, "compare", "Cells that both measured", note, list(shown), rows, compared.cells)
+    return _table(
+        compared,
+        "compare",
+        "Cells that both measured",
+        note,
+        list(shown),
+        rows,
+        compared.cells.drop(columns=["time_s_a", "time_s_b"]),
+    )
 
 
 def _told(frame: pd.DataFrame, names: list[str]) -> list[str]:

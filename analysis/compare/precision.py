@@ -29,14 +29,16 @@ _QUERY = """
     with a as materialized (select * from places join scores_a on cell_id = cell_id_a),
     b as materialized (select * from places join scores_b on cell_id = cell_id_b),
     pairs as (
-        select place, a.rel_fro as a, b.rel_fro as b, a.input_hash is distinct from b.input_hash as other_input,
-            a.output_hash = b.output_hash as alike, a.n_nan + a.n_inf = 0 as finite_a, b.n_nan + b.n_inf = 0 as finite_b
+        select place, a.rel_fro as a, b.rel_fro as b, coalesce(a.input_hash <> b.input_hash, false) as other_input,
+            coalesce(a.output_hash = b.output_hash, false) as alike,
+            a.n_nan + a.n_inf = 0 as finite_a, b.n_nan + b.n_inf = 0 as finite_b
         from a join b using (place, data, seed)
+        where (a.rel_fro is not null or a.n_nan + a.n_inf > 0) and (b.rel_fro is not null or b.n_nan + b.n_inf > 0)
     ), logs as (
         select *, case when a = b then 0 when a > 0 and b > 0 then ln(b / a) end as log from pairs
     )
     select place, count(*) as scored, count_if(other_input) as other_inputs,
-        coalesce(bool_and(alike), false) as bitwise,
+        bool_and(alike) as bitwise,
         count_if(finite_a and not finite_b) as lost_finite, count_if(finite_b and not finite_a) as gained_finite,
         exp(avg(log)) as error_ratio, exp(min(log)) as error_low, exp(max(log)) as error_high
     from logs group by place order by place
@@ -57,8 +59,11 @@ def precision(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.Data
         for run, frames in (("a", frames_a), ("b", frames_b))
     }
     found = reduce(_QUERY, {"places": places, **scores}).set_index("place")
-    less = (found["lost_finite"] > 0) | ((found["error_ratio"] > LESS_PRECISE) & (found["error_low"] > 1))
-    more = (found["gained_finite"] > 0) | ((found["error_ratio"] < 1 / LESS_PRECISE) & (found["error_high"] < 1))
+    several = found["scored"] > 1  # one seed alone decides nothing
+    less = (found["lost_finite"] > 0) | ((found["error_ratio"] > LESS_PRECISE) & (found["error_low"] > 1) & several)
+    more = (found["gained_finite"] > 0) | (
+        (found["error_ratio"] < 1 / LESS_PRECISE) & (found["error_high"] < 1) & several
+    )
     known = found["error_ratio"].notna() | less | more | found["bitwise"]
     words = np.select([found["bitwise"], less, more, known], ["bitwise", "less", "more", "alike"], "")
     return found.assign(precision=pd.Series(words, found.index, object).replace("", None))

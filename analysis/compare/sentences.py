@@ -128,7 +128,10 @@ def _times(compared: Comparison) -> Iterator[str]:
         yield f"{who[0].upper()}{who[1:]}, B's time over A's{across}, {count}: {'; '.join(parts)}."
     judged = compared.cells[compared.cells["verdict"].notna()]
     if len(judged):
-        yield f"Of {len(judged)} cells by themselves, B is {_judged(judged)} (a band of ±{100 * compared.band:g} %)."
+        yield (
+            f"Of {len(judged)} cells by themselves, B is {_judged(judged)} (a band of ±{100 * compared.band:g} %). "
+            "Verdicts hold together at 5 %: one may be undecided although its own 95 % interval is clear of the band."
+        )
 
 
 def _moves(compared: Comparison) -> Iterator[str]:
@@ -179,6 +182,6 @@ def _precision(compared: Comparison) -> Iterator[str]:
     if len(alike):
         low, high = (float(alike["error_ratio"].quantile(share)) for share in (0.1, 0.9))
         yield (
-            f"{len(alike)} differ in bits but not in precision: B's error is {text.number(low, 2)} to "
-            f"{text.number(high, 2)} times A's for the middle 80 %."
+            f"{len(alike)} differ in bits, and in precision by less than a factor {LESS_PRECISE:g}: B's error is "
+            f"{text.number(low, 2)} to {text.number(high, 2)} times A's for the middle 80 %."
         )

@@ -86,12 +86,12 @@ def _columns(count: int, below: float) -> tuple[Figure, list[Axes]]:
 
 
 def _name_kappas(axis: Axes, drawn: pd.DataFrame, kinds: list[str], fontsize: float) -> None:
-    """κ of each kind of data along the top, or that there is no error."""
+    """κ of each kind of data along the top, or that no gradient is finite."""
     for place, kind in enumerate(kinds):
         kappa = drawn.loc[drawn["data"] == kind, "kappa"].median()
         ratio = f"κ ≈ {_rough(kappa)}" if 0 < kappa < math.inf else ""
         axis.text(
-            place, 0.985, ratio if kind in set(drawn["data"]) else "no error",
+            place, 0.985, ratio if kind in set(drawn["data"]) else "not finite",
             transform=axis.get_xaxis_transform(), ha="center", va="top", fontsize=fontsize, color=style.MUTED,
         )  # fmt: skip
 
@@ -139,9 +139,9 @@ def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
 DATA = Figured(
     "data",
     "Error by kind of data",
-    "Medians over seeds, in units of roundoff. Where terms cancel, the relative error grows as κ = ‖B‖ ÷ ‖g*‖ does "
+    "Medians over seeds, in units of roundoff. Where terms cancel, the relative error can grow by κ = ‖B‖ ÷ ‖g*‖ "
     "(B: the sum of the terms' absolute values), which is the data's doing; the error relative to the terms "
-    "is the method's. Dashed: u.",
+    "is the method's, and smaller where what cancels was rounded alike. Dashed: u.",
     lambda cells, scores: by_data_frame(error_summary(cells, scores)),
     error_by_data,
     reading,

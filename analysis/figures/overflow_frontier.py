@@ -14,7 +14,7 @@ from analysis.figures.figured import Figured
 from analysis.frames import CELL, of_cells
 from analysis.scores import RANGE
 from analysis.text import listed, short
-from bench.schema import DATA
+from bench.schema import BASELINE, DATA, TIMED_DATA
 
 MARKS: dict[str, dict[str, Any]] = {
     "finite": {"label": "gradient finite", "marker": "o", "color": "#b8b8b8", "markersize": 4.5},
@@ -102,14 +102,21 @@ def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:
 
 
 def reading(frontier: pd.DataFrame, methods: style.Methods) -> str:
-    """From which size on the loss and the gradient are lost, and what the methods are to blame for; first dtype."""
+    """From which size on the loss and a gradient of the forms or autograd are lost, and which of these are to blame for
+    it; first dtype, uniform data.
+    """
     key = layout.panel_keys(frontier)[0]
     of_panel = layout.of_panel(frontier, key)
+    own = (of_panel["family"] == "analytic") | (of_panel["method"] == BASELINE)
+    of_panel = of_panel[own & (of_panel["data"] == TIMED_DATA)]
     lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
     parts = [f"{what} at n = {rows['size'].min()}" for what, rows in lost.items() if len(rows)]
     blamed = of_panel.loc[of_panel["gradient"] == "spurious", "method"].drop_duplicates()
     blame = f"; {words.names(blamed)} {'lose' if len(blamed) > 1 else 'loses'} entries that are representable"
-    return f"For {words.where(key)}, the first that is not finite: {listed(parts)}{blame if len(blamed) else ''}."
+    if not parts:
+        return f"For {words.where(key)} on {TIMED_DATA} data, the forms and {BASELINE} stay finite."
+    lost_at = f"the forms and {BASELINE} on {TIMED_DATA} data, the first that is not finite"
+    return f"For {words.where(key)}, of {lost_at}: {listed(parts)}{blame if len(blamed) else ''}."
 
 
 OVERFLOW = Figured(

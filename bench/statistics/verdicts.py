@@ -10,17 +10,17 @@ import numpy.typing as npt
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 BAND = 0.01
-"""Half-width of the band around 1 inside which two times count as the same."""
+"""The band inside which two times count as the same: a factor from 1/(1 + BAND) to 1 + BAND."""
 LEVEL = 0.05
 
 
 def verdict_of(low: float, high: float, band: float = BAND) -> str:
-    """The verdict of one 95 % interval: faster or slower when wholly outside 1 ± band, same when wholly inside."""
-    if high < 1 - band:
+    """The verdict of one 95 % interval: faster or slower when wholly outside the band, same when wholly inside."""
+    if high < 1 / (1 + band):
         return "faster"
     if low > 1 + band:
         return "slower"
-    if low > 1 - band and high < 1 + band:
+    if low > 1 / (1 + band) and high < 1 + band:
         return "same"
     return "undecided"
 
@@ -65,7 +65,7 @@ def decided(
 
     log, error, freedom = (np.asarray(values, dtype=np.float64) for values in (np.log(ratios), errors, degrees))
     with np.errstate(divide="ignore", invalid="ignore"):
-        below = (log - np.log1p(-band)) / error  # how far from the lower edge, in standard errors
+        below = (log + np.log1p(band)) / error  # how far from the lower edge, in standard errors
         above = (log - np.log1p(band)) / error
     faster, slower = stats.t.cdf(below, freedom), stats.t.sf(above, freedom)
     differs = holm(2 * np.minimum(faster, slower))

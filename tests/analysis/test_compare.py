@@ -313,10 +313,34 @@ def test_fail_on_serves_a_build(first, slow, tmp_path, capsys, arguments, status
     assert line in out and not err and (tmp_path / "compare.html").is_file()
 
 
+def test_a_wide_band_is_as_wide_below_1_as_above(first, other):
+    far = compare(first, other(factor=lambda cell: {8: 8.0, 512: 1 / 8}.get(cell["size"], 1.0), device="cuda",
+                               ids=("-cpu-1t-", "-cuda-1t-")), band=2.0)  # fmt: skip
+    verdicts = far.cells[far.cells["reason"].isna()].groupby("size")["verdict"].agg(set).to_dict()
+    assert verdicts == {8: {"slower"}, 32: {"same"}, 128: {"same"}, 512: {"faster"}}
+
+
+def test_a_build_is_not_passed_by_runs_that_have_nothing_in_common(first, other, tmp_path, capsys):
+    apart = other(dtype="float64", ids=("-float32-", "-float64-"))
+    folders = [str(first.folders[0]), str(apart.folders[0])]
+    assert main(["compare", *folders, "-o", str(tmp_path), "--fail-on", "slower"]) == 2
+    assert "expected cells that" in capsys.readouterr().err
+
+
+def test_seeds_that_one_run_did_not_score_are_not_compared(first, other):
+    b = other()
+    one = b.errors["cell_id"].eq(first.cells["cell_id"].iloc[0]) & (b.errors["seed"] > 0)
+    unscored = b.errors.assign(rel_fro=b.errors["rel_fro"].mask(one), n_inf=b.errors["n_inf"].mask(one))
+    unscored.to_parquet(b.folders[0] / "errors.parquet")
+    cells = compare(first, analysis.load(b.folders)).cells
+    assert cells["scored"].iloc[0] == 3 and cells["scored"].iloc[1] == 9  # one seed of each kind of data
+    assert not (cells["other_inputs"] > 0).any()
+
+
 @pytest.mark.parametrize("factor", ["1", "0.9", "nan", "much"])
 def test_a_threshold_that_is_no_factor_is_bad_usage(factor, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(["compare", "a", "b", "--threshold", factor])
+        main(["compare", "a", "b", "--fail-on", "slower", "--threshold", factor])
     assert ended.value.code == 2 and "--threshold" in capsys.readouterr().err
 
 

@@ -246,7 +246,7 @@ def test_error_by_data_sets_what_cancels_apart_from_what_the_method_does(frames)
     frame = DRAWN["data"].frame(frames.cells, frames.scores)
     assert set(frame["size"]) == {512}
     finite = frame[frame["finite_seeds"] > 0]
-    assert {"κ ≈ 1.0", "κ ≈ 10", "κ ≈ 100", "no error"} <= set(texts(draw(frames, "data")))
+    assert {"κ ≈ 1.0", "κ ≈ 10", "κ ≈ 100", "not finite"} <= set(texts(draw(frames, "data")))
     np.testing.assert_allclose(finite["rel_fro_u"] / finite["bwd_fro_u"], finite["kappa"])
     one_kind = frames.scores[frames.scores["data"] == "uniform"]
     assert DRAWN["data"].frame(frames.cells, one_kind).empty
@@ -324,7 +324,7 @@ def reading(frames, name):
         ("error", "For W1 in float32 on uniform data, at n = 8 to 512, median errors are the forms' 1.* u to 1.* u"),
         ("ulp", "at n = 512, half of a gradient's entries are within .*, whether by textbook, factored or autograd"),
         ("data", "at n = 512, from uniform to near_optimum data κ goes from 1.0 to 100, the largest relative error"),
-        ("overflow", "float16, the first that is not finite: loss at n = 128 and gradient at n = 512; textbook loses"),
+        ("overflow", "first that is not finite: loss at n = 128 and gradient at n = 512; textbook loses"),
     ],
 )  # fmt: skip
 def test_a_reading_says_what_the_figure_shows(frames, name, expected):

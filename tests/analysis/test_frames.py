@@ -109,3 +109,12 @@ def test_flatten_makes_one_level_of_texts():
         "governor": "unknown",
         "empty": "none",
     }
+
+
+def test_a_folder_with_tables_of_two_runs_is_named(make_run):
+    one, two = (
+        make_run(name=name, sizes=(8,), grids=(("linear_autoencoder", "W1", "float32"),)) for name in ("one", "two")
+    )
+    (two / "cells.parquet").write_bytes((one / "cells.parquet").read_bytes())
+    with pytest.raises(StoreError, match="expected the tables of one run, found those of one, two"):
+        analysis.load(two)

@@ -58,8 +58,9 @@ def test_the_answers_to_every_problem_are_on_the_first_screen(opened):
     for card in cards.all():
         box = card.bounding_box()
         assert box["y"] + box["height"] <= WIDE["height"]
-        for words in ("Right: yes", "Use at n = 32", "Use at n = 512", "Trap", "Digits kept", "float16", "Overflow"):
+        for words in ("Right: yes", "Use at n = 32", "Use at n = 512", "Digits kept", "float16", "Overflow"):
             assert words in card.inner_text()
+    assert "Trap: textbook at n = 512" in cards.first.inner_text()
 
 
 def test_headings_go_down_without_jumps_and_figures_are_below_theirs(opened):

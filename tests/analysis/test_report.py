@@ -187,3 +187,21 @@ def test_a_page_has_room_for_so_many_figures_and_says_which_had_none(make_run, t
     text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
     assert "a page holds 1" in text and "Error against size: Linear autoencoder, one sample" in text
     assert re.search(r"python -m analysis report\s+second", text)
+
+
+def test_how_fast_a_refuted_form_is_is_no_finding(make_run, tmp_path):
+    run = make_run(
+        name="refuted", sizes=(8, 32), grids=((ONE, "W1", "float32"),), statuses={"textbook": ("wrong", "2 x")}
+    )
+    report.write_report(analysis.load(run), tmp_path)
+    text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
+    assert "factored is the fastest form" in text or "factored, the only form" in text
+    for words in (
+        "textbook is the fastest",
+        "textbook crosses",
+        "textbook takes",
+        "the slowest form, textbook",
+        "whether by textbook",
+    ):
+        assert words not in text
+    assert "wrong" in text and (tmp_path / "tables" / "cells.csv").read_text("utf-8").count("textbook") >= 2
