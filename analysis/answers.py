@@ -168,6 +168,8 @@ def _briefly(chosen: Choices) -> str:
     for answer, wrts in advice.grouped({wrt: advice.answer_of(it) for wrt, it in chosen.items()}).items():
         them = [choice.against(chosen[wrt].best) for wrt in wrts]
         which = "" if len(wrts) == len(chosen) else f" ({text.listed(wrts)})"
+        if any(pd.notna(chosen[wrt].best["setup_s"]) for wrt in wrts):
+            which += " once prepared"
         gains = (
             ""
             if any(it.verdict == "slower" for it in them)

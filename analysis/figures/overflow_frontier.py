@@ -112,11 +112,13 @@ def reading(frontier: pd.DataFrame, methods: style.Methods) -> str:
     lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
     parts = [f"{what} at n = {rows['size'].min()}" for what, rows in lost.items() if len(rows)]
     blamed = of_panel.loc[of_panel["gradient"] == "spurious", "method"].drop_duplicates()
-    blame = f"; {words.names(blamed)} {'lose' if len(blamed) > 1 else 'loses'} entries that are representable"
+    blame = ""
+    if len(blamed):
+        blame = f"; {words.names(blamed)} {'lose' if len(blamed) > 1 else 'loses'} entries that are representable"
     if not parts:
         return f"For {words.where(key)} on {TIMED_DATA} data, the forms and {BASELINE} stay finite."
     lost_at = f"the forms and {BASELINE} on {TIMED_DATA} data, the first that is not finite"
-    return f"For {words.where(key)}, of {lost_at}: {listed(parts)}{blame if len(blamed) else ''}."
+    return f"For {words.where(key)}, of {lost_at}: {listed(parts)}{blame}."
 
 
 OVERFLOW = Figured(

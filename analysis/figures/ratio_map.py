@@ -22,6 +22,7 @@ from bench.schema import BASELINE, TIMED_STATUSES
 
 COLORS = blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True)
 UNTIMED = "#b4b4b4"
+RATIO = ("ratio", "ratio_low", "ratio_high")
 SHORT = {"unsupported": "unsup.", "interrupted": "interr."}
 """Statuses too long for a tile."""
 LABELS_IN, TILE_IN, BAR_IN = 1.72, 0.27, 0.5
@@ -29,8 +30,12 @@ LABELS_IN, TILE_IN, BAR_IN = 1.72, 0.27, 0.5
 
 
 def ratio_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The cells of the forms, with their `verdict` against autograd, each by itself; none where none has a ratio."""
+    """The cells of the forms, with their `verdict` against autograd, each by itself; none where none has a ratio.
+
+    Of a gradient that is not finite, or wrong, there is no ratio: however fast, it is no gain.
+    """
     found = words.forms(timed_or_not(cells, scores))
+    found = found.assign(**{name: found[name].where(found["status"] == "ok") for name in RATIO})
     return found.assign(verdict=verdicts(found)) if (timed(found)["ratio"] > 0).any() else found.head(0)
 
 

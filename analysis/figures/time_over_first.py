@@ -14,7 +14,8 @@ from analysis.figures.legend import FAMILIES
 from analysis.text import interval, number, short
 
 MARKERS = "osD^vP<>X"
-NAME_LETTERS = 20
+NAME_ENDS = (8, 11)
+"""Letters of a long name's beginning and end that are shown: runs' names differ at the end."""
 
 
 def time_over_first(sizes: pd.DataFrame) -> Figure:
@@ -49,12 +50,15 @@ def time_over_first(sizes: pd.DataFrame) -> Figure:
             annotate.curves(axis, of_family, ("ratio", "ratio_low", "ratio_high"), looks)
             last = of_family.sort_values("size").drop_duplicates("run", keep="last")
             pairs = zip(last["run"], last["ratio"], strict=True)
-            annotate.name_ends(
-                axis, [annotate.End(ratio, short(run, NAME_LETTERS), looks[run]) for run, ratio in pairs]
-            )
+            annotate.name_ends(axis, [annotate.End(ratio, _named(run), looks[run]) for run, ratio in pairs])
             axis.set_title(FAMILIES.get(family, short(family, 24)))
         axes[0].set_ylabel("time ÷ the first run's")
     return figure
+
+
+def _named(run: str) -> str:
+    first, last = NAME_ENDS
+    return run if len(run) <= first + last + 1 else f"{run[:first]}…{run[-last:]}"
 
 
 def reading(sizes: pd.DataFrame) -> str:

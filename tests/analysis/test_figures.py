@@ -239,6 +239,11 @@ def test_a_single_seed_that_overflows_is_on_the_frontier(frames):
     errors.loc[errors.index[1], ["n_inf", "n_spurious"]] = 1.0
     frontier = DRAWN["overflow"].frame(frames.cells, summarised(errors))
     assert list(frontier["gradient"]).count("spurious") == 1
+    methods = methods_of(frames.runs[0], frames.cells)
+    inherent = DRAWN["overflow"].frame(frames.cells, summarised(in_full(frames).assign(n_spurious=0.0)))
+    assert DRAWN["overflow"].reading(inherent, methods).endswith("loss at n = 128 and gradient at n = 512.")
+    others = frontier.assign(family="forward", method="jacfwd")
+    assert "the forms and autograd stay finite" in DRAWN["overflow"].reading(others, methods)
     assert frontier["dtype"].nunique() == 1
 
 
