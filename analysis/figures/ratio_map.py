@@ -18,13 +18,13 @@ from analysis.figures.figured import Figured, timed_or_not
 from analysis.frames import timed
 from analysis.scaling import verdicts
 from analysis.text import counted, number, short
-from bench.schema import BASELINE, TIMED_STATUSES
+from bench.schema import BASELINE
 
 COLORS = blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True)
 UNTIMED = "#b4b4b4"
 RATIO = ("ratio", "ratio_low", "ratio_high")
-SHORT = {"unsupported": "unsup.", "interrupted": "interr."}
-"""Statuses too long for a tile."""
+SHORT = {"nonfinite": "not finite", "unsupported": "unsup.", "interrupted": "interr."}
+"""Statuses as a tile says them, where it does not by their names."""
 LABELS_IN, TILE_IN, BAR_IN = 1.72, 0.27, 0.5
 """Inches for the rows' labels, a row of tiles, and the scale of colours below."""
 
@@ -87,7 +87,7 @@ def _tiles(axis: Axes, of_form: pd.DataFrame, keys: list[layout.Key], sizes: lis
             shades.append(_shade(ratio, most) if has_ratio else UNTIMED)
             if has_ratio and cell["verdict"] not in ("faster", "slower"):
                 hatched.append(tile)
-            why = f"no {BASELINE}" if status in TIMED_STATUSES else SHORT.get(status, short(status, 9))
+            why = f"no {BASELINE}" if status == "ok" else SHORT.get(status, short(status, 9))
             strong = has_ratio and abs(math.log(ratio)) > 0.75 * math.log(most)
             axis.text(
                 column + 0.5, row + 0.5, number(ratio, 2) if has_ratio else why, ha="center", va="center",

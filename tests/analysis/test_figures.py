@@ -247,6 +247,13 @@ def test_a_single_seed_that_overflows_is_on_the_frontier(frames):
     assert frontier["dtype"].nunique() == 1
 
 
+def test_a_gradient_that_is_not_finite_is_no_gain(frames):
+    lost = (frames.cells["method"] == "factored") & (frames.cells["size"] == 512) & (frames.cells["dtype"] == "float16")
+    cells = frames.cells.assign(status=frames.cells["status"].mask(lost, "nonfinite"))
+    shown = texts(draw(dataclasses.replace(frames, cells=cells), "ratio_map"))
+    assert shown.count("not finite") == 1 and "not finite" not in texts(draw(frames, "ratio_map"))
+
+
 def test_error_by_data_sets_what_cancels_apart_from_what_the_method_does(frames):
     frame = DRAWN["data"].frame(frames.cells, frames.scores)
     assert set(frame["size"]) == {512}
