@@ -17,7 +17,7 @@ from bench.schema import TIMED_DATA
 class Figured:
     """A figure of the report: its name (a file's), title, what to know when reading it, its frame and its functions.
 
-    `frame` takes cells (of `analysis.work.with_limits`) and errors; where what it returns is empty, there is nothing
+    `frame` takes cells (of `analysis.work.with_limits`) and scores; where what it returns is empty, there is nothing
     to draw. `draw` and `reading` take that frame and the methods; `reading` returns one sentence, computed from the
     data, that says what the figure shows.
     """
