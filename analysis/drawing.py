@@ -56,25 +56,27 @@ def planned(
     return plan
 
 
-def placed(plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int) -> tuple[list[dict[str, Any]], int]:
-    """Every kind of figure and what was drawn of it, each written as SVG into `folder`, and the bytes left of `room`.
-
-    The first that has no room ends it for all after; their titles join the `rest` of the plan.
+def placed(
+    plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int
+) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Every kind of figure and what was drawn of it, each written as SVG into `folder`; the titles of those without
+    room; the bytes left of `room`. The first that has none ends it for all after.
     """
     kinds: dict[str, dict[str, Any]] = {}
-    for place, (job, label) in enumerate(zip(plan.jobs, plan.labels, strict=True)):
+    late: list[str] = []
+    for job, label in zip(plan.jobs, plan.labels, strict=True):
         it = next(drawn) if room else None
         size = len(it.svg.encode()) if it else 0
         if it is None or size > room:
             room = 0
-            plan.rest.insert(place, job.title)
+            late.append(job.title)
             continue
         room -= size
         (folder / it.file).write_text(it.svg, "utf-8")
         kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
         kind["drawn"].append(vars(it) | {"label": label})
     order = [figure.title for figure in FIGURES]
-    return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), room
+    return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), [*late, *plan.rest], room
 
 
 def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

@@ -21,6 +21,7 @@ FEWEST_ROWS = 20
 """What a table of one of many runs shows at least."""
 
 MEASURED = ("time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low", "ratio_high")
+"""What of a refuted form's cells is no finding."""
 
 MOST_CARDS = 3
 """Answers that the first screen has room for in full; more are rows of a table there, and in full below it."""
@@ -58,8 +59,7 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         found = _machines(frames, folder)
         room = drawing.MOST_BYTES
         for run, plan in zip(runs, plans, strict=True):
-            run["figures"], room = drawing.placed(plan, drawn, folder / "figures", room)
-            run["not_drawn"] = plan.rest
+            run["figures"], run["not_drawn"], room = drawing.placed(plan, drawn, folder / "figures", room)
     runs[0]["in_full"] = len(runs[0]["brief"]["it"].rows) <= MOST_CARDS
     context = {
         "title": f"Gradients measured: {pages.named(frames)}",

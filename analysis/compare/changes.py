@@ -23,7 +23,7 @@ FEWEST_METHODS = 4
 
 BETWEEN_RUNS = 0.02
 """Standard deviation, between runs of one machine, of what a case's methods share: a minute is not like the next, and
-processes of one run do not show it. Over three runs of two shared cores it was 0.014 to 0.020."""
+processes of one run do not show it. Over three runs of two shared cores it was 0.013 to 0.020."""
 
 CHANGE = ["ratio", "ratio_low", "ratio_high", "error", "degrees"]
 _CASE = ["run", "case_id_a", "case_id_b", "process"]

@@ -29,8 +29,8 @@ class Comparison:
     `cells`: every cell that either run planned (`matching.matched`, `moves.with_bounds`, `precision.precision`), with
     its ratio, of `quiet_s_b` over `quiet_s_a`, and, beside what its case's methods share, `own_ratio`; null where
     `reason` says why it is not compared.
-    `sizes`: families by size; `families`; `methods`: their own ratios; `cases`: what a case's methods share; `whole`,
-    one row: what all share. Each has `cells`, how many it is of, and `of`, how many were planned.
+    `sizes`: families by size; `families`; `methods`: their own ratios; these have `cells`, how many they are of, and
+    `of`, how many were planned. `cases`: what a case's methods share; `whole`, one row: what all cases do.
     """
 
     cells: pd.DataFrame
@@ -64,8 +64,9 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     intervals over processes.
 
     On one machine, what the methods of a case share is that minute's or everything's, and is judged by itself; a cell
-    and a method are judged by what they do beyond it. On different machines a cell is judged by its time. All
-    verdicts of a comparison hold together (`bench.statistics.decided`). Raises StoreError where samples cannot be read.
+    and a method are judged by what they do beyond it. On different machines cells and families are judged by their
+    times. All verdicts of a comparison hold together (`bench.statistics.decided`). Raises StoreError where samples
+    cannot be read.
     """
     both = matched(frames_a, frames_b)
     rows = process_logs(both, frames_a.quiet, frames_b.quiet)

@@ -10,15 +10,17 @@ from analysis.compare.precision import LESS_PRECISE
 
 
 def slower(compared: Comparison, threshold: float) -> list[str]:
-    """What B does slower than A; `threshold` is the band that `compare` judged by."""
-    found = []
-    for what, table in (("everything", compared.whole), ("method", compared.methods), ("case", compared.cases)):
-        if "verdict" in table:
-            count = int((table["verdict"] == "slower").sum())
-            found += [f"{count} of {len(table)} {what}{'s' if what != 'everything' else ''}"] if count else []
-    cells = compared.cells[compared.cells["verdict"] == "slower"]
-    judged = int(compared.cells["verdict"].notna().sum())
-    return found + ([f"{len(cells)} of {judged} cells"] if len(cells) else [])
+    """What is judged slower in B, of every table that has verdicts; `threshold` is the band that they are against."""
+    tables = {
+        "runs as a whole": compared.whole,
+        "methods": compared.methods,
+        "cases": compared.cases,
+        "families": compared.families,
+        "families by size": compared.sizes,
+        "cells": compared.cells[compared.cells["verdict"].notna()],
+    }
+    counts = {what: (table["verdict"] == "slower").sum() for what, table in tables.items() if "verdict" in table}
+    return [f"{count} of {len(tables[what])} {what}" for what, count in counts.items() if count]
 
 
 def less_precise(compared: Comparison, threshold: float) -> list[str]:

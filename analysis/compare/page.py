@@ -30,7 +30,7 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
     tables = [sizes(compared), methods(compared), cases(compared), cells(compared)]
     for table in (different, otherwise, *tables):
         pages.write_csv(folder / f"{table.name}.csv", table)
-    figure = drawn(sizes(compared).frame.assign(run=pages.named(frames_b)), "sizes")
+    figure = drawn(tables[0].frame.assign(run=pages.named(frames_b)), "sizes")
     if figure:
         (folder / figure.file).write_text(figure.svg, "utf-8")
     context = {

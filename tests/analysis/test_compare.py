@@ -14,6 +14,7 @@ import analysis
 from analysis.__main__ import main
 from analysis.compare.changes import changed
 from analysis.compare.comparison import compare
+from analysis.compare.gate import FAILURES
 from analysis.compare.page import write_comparison
 from analysis.compare.sentences import said
 from bench import schema, store
@@ -311,6 +312,12 @@ def test_fail_on_serves_a_build(first, slow, tmp_path, capsys, arguments, status
     assert main(["compare", str(first.folders[0]), str(slow), "-o", str(tmp_path), *arguments]) == status
     out, err = capsys.readouterr()
     assert line in out and not err and (tmp_path / "compare.html").is_file()
+
+
+def test_a_build_fails_by_every_table_that_has_a_verdict(gpu):
+    assert {"families by size", "cells"} <= {what.split(" ", 3)[-1] for what in FAILURES["slower"][0](gpu, 1.05)}
+    families_alone = dataclasses.replace(gpu, cells=gpu.cells.assign(verdict="undecided"))
+    assert any("families by size" in what for what in FAILURES["slower"][0](families_alone, 1.05))
 
 
 def test_a_wide_band_is_as_wide_below_1_as_above(first, other):
