@@ -6,7 +6,7 @@ are independent: its interval is Welch's (1947), its variances moderated over th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,10 @@ from analysis.intervals import Floats, welch
 from bench.statistics import moderated, t_quantile
 
 Codes = np.ndarray[Any, np.dtype[Any]]
+Unseen = Callable[[Codes], tuple[Floats, Floats]]
 
 FEWEST_METHODS = 4
 """Methods of a case below which what they share cannot be told from what one of them does."""
-
-BETWEEN_RUNS = 0.02
-"""Standard deviation, between runs of one machine, of what a case's methods share: a minute is not like the next, and
-processes of one run do not show it. Over three runs of two shared cores it was 0.013 to 0.020."""
 
 CHANGE = ["ratio", "ratio_low", "ratio_high", "error", "degrees"]
 _CASE = ["run", "case_id_a", "case_id_b", "process"]
@@ -52,14 +49,19 @@ def process_logs(both: pd.DataFrame, quiet_a: pd.DataFrame, quiet_b: pd.DataFram
     return rows
 
 
+def nothing(cases: Codes) -> tuple[Floats, Floats]:
+    """What is unseen of what a method does beside the others of its case: the machine's state is in all of them."""
+    return np.zeros(len(cases)), np.full(len(cases), np.inf)
+
+
 def changed(
-    rows: pd.DataFrame, value: str, by: Sequence[str], kind: str | None = None, between_runs: float = 0.0
+    rows: pd.DataFrame, value: str, by: Sequence[str], kind: str | None = None, unseen: Unseen = nothing
 ) -> pd.DataFrame:
     """Per group `by` of `process_logs`, over its cells' mean `value` (log, common, own): `ratio`, B's time over A's,
     its 95 % interval, the standard `error` of its log, `degrees` of freedom, and the `cells` it is of.
 
-    Null ends where a run has one process alone. Variances are moderated within each `kind` (a column); `between_runs`
-    is a standard deviation that the processes do not show.
+    Null ends where a run has one process alone. Variances are moderated within each `kind` (a column). What
+    processes do not show, `unseen` tells by a group's number of cases: a standard deviation, its degrees of freedom.
     """
     known = rows[rows[value].notna()]
     codes = known.groupby(list(by), sort=False).ngroup().to_numpy()
@@ -67,15 +69,14 @@ def changed(
     kinds = np.zeros(len(groups)) if kind is None else pd.factorize(known[kind].iloc[first])[0]
     of_run = [(known["run"] == run).to_numpy() for run in ("a", "b")]
     sides = [_over_processes(known[rows_of], value, codes[rows_of], kinds) for rows_of in of_run]
-    unseen = np.full(len(groups), between_runs)
-    errors, degrees = (np.stack([*(side[place] for side in sides), last], axis=-1) for place, last in
-                       ((1, unseen), (2, unseen + np.inf)))  # fmt: skip
+    of_group = known.assign(group=codes).drop_duplicates("place").groupby("group")
+    beyond = unseen(of_group["case_id_a"].nunique().to_numpy())
+    errors, degrees = (np.stack([*(side[place] for side in sides), beyond[place - 1]], axis=-1) for place in (1, 2))
     error, freedom = welch(errors, degrees)
     log, half = sides[1][0] - sides[0][0], t_quantile(freedom) * error
     parts = (np.exp(log), np.exp(log - half), np.exp(log + half), error, freedom)
     found = known.iloc[first][list(by)].reset_index(drop=True)
-    cells = known.assign(group=codes).groupby("group")["place"].nunique().to_numpy()
-    return found.assign(cells=cells, **dict(zip(CHANGE, parts, strict=True)))
+    return found.assign(cells=of_group.size().to_numpy(), **dict(zip(CHANGE, parts, strict=True)))
 
 
 def _over_processes(rows: pd.DataFrame, value: str, codes: Codes, kinds: Codes) -> tuple[Floats, Floats, Floats]:

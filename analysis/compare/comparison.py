@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -10,11 +11,12 @@ import pandas as pd
 
 from analysis import text
 from analysis.compare import comparability
-from analysis.compare.changes import BETWEEN_RUNS, CHANGE, changed, process_logs
+from analysis.compare.changes import CHANGE, changed, process_logs
 from analysis.compare.comparability import Difference
 from analysis.compare.matching import CASE, matched
 from analysis.compare.moves import with_bounds
 from analysis.compare.precision import precision
+from analysis.compare.state import State, state
 from analysis.frames import Frames
 from bench.statistics import LEVEL, decided
 
@@ -31,6 +33,7 @@ class Comparison:
     `reason` says why it is not compared.
     `sizes`: families by size; `families`; `methods`: their own ratios; these have `cells`, how many they are of, and
     `of`, how many were planned. `cases`: what a case's methods share; `whole`, one row: what all cases do.
+    `state`: how far the machines were from one and the same state, from case to case.
     """
 
     cells: pd.DataFrame
@@ -39,6 +42,7 @@ class Comparison:
     methods: pd.DataFrame
     cases: pd.DataFrame
     whole: pd.DataFrame
+    state: State
     differences: list[Difference]
     band: float
 
@@ -71,14 +75,16 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     both = matched(frames_a, frames_b)
     rows = process_logs(both, frames_a.quiet, frames_b.quiet)
     differences = comparability.differences(frames_a, frames_b)
-    apart = changed(rows, "log", ["place"], "family", BETWEEN_RUNS).set_index("place")
+    one_machine, was = comparability.one_machine(differences), state(frames_a.segments, frames_b.segments)
+    unseen = partial(was.unseen, one_machine=one_machine)
+    apart = changed(rows, "log", ["place"], "family", unseen).set_index("place")
     own = changed(rows, "own", ["place"], "family").set_index("place")
     shared = rows.drop_duplicates(["run", "case_id_a", "case_id_b", "process"]).assign(all="all")
     methods = changed(rows, "own", ["method", "family"])
-    cases = changed(shared, "common", [*CASE, "case_id_a"], between_runs=BETWEEN_RUNS)
-    whole = changed(shared, "common", ["all"], between_runs=BETWEEN_RUNS)
-    sizes, families = (changed(rows, "log", by, between_runs=BETWEEN_RUNS) for by in (["family", "size"], ["family"]))
-    if comparability.one_machine(differences):
+    cases = changed(shared, "common", [*CASE, "case_id_a"], unseen=unseen)
+    whole = changed(shared, "common", ["all"], unseen=unseen)
+    sizes, families = (changed(rows, "log", by, unseen=unseen) for by in (["family", "size"], ["family"]))
+    if one_machine:
         beyond = apart[~apart.index.isin(own.index)]
         own, beyond, cases = _judged([own, beyond, cases], band)
         methods, whole = _judged([methods, whole], band)
@@ -98,7 +104,7 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     sizes = sizes.assign(place=sizes["family"].map(order)).sort_values(["place", "size"], ignore_index=True)
     return Comparison(
         cells, _of(sizes.drop(columns="place"), both), _of(families, both), _of(methods, both), cases, whole,
-        differences, band,
+        was, differences, band,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -81,7 +82,7 @@ def _times_on_one_machine(compared: Comparison) -> Iterator[str]:
     for row in compared.whole.to_dict("records"):
         yield (
             f"What all methods share, over {row['cells']} cases: B takes {_ratio(row)}{across}: {row['verdict']}. "
-            "A machine's state differs from minute to minute too."
+            + _state(compared)
         )
     changed = compared.methods[compared.methods["verdict"].isin(["faster", "slower"])]
     for row in changed.to_dict("records"):
@@ -100,6 +101,17 @@ def _times_on_one_machine(compared: Comparison) -> Iterator[str]:
         yield f"All methods of {_case(row)} are {row['verdict']}: B takes {_ratio(row)}{across}."
     if len(cases) > MOST_NAMED:
         yield f"And all methods of {len(cases) - MOST_NAMED} more cases are faster or slower."
+
+
+def _state(compared: Comparison) -> str:
+    was = compared.state
+    if pd.isna(was.shift):
+        return "A machine's state differs from minute to minute too; these runs do not tell it."
+    return (
+        f"The machine's own state differs too: an empty call takes {text.number(math.exp(was.shift))} times A's time, "
+        f"and varied from case to case by {100 * was.a:.1f} % in A and {100 * was.b:.1f} % in B (standard deviation); "
+        "the intervals allow for it."
+    )
 
 
 def _named(cells: pd.DataFrame, name: str) -> Iterator[str]:

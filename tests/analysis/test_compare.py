@@ -31,14 +31,15 @@ def first(make_run):
 
 @pytest.fixture(scope="module")
 def other(make_run, tmp_path_factory):
-    """Another run of the same machine, made to differ: `other(factor=…, error=…, status=…, ids=…, edit=…)`.
+    """Another run of the same machine, made to differ: `other(factor=…, error=…, floor=…, status=…, ids=…, edit=…)`.
 
     `factor` and `error` say of a cell by what its times and errors are multiplied, `status` which status it has; `ids`
-    are (old, new) in its names; `edit` changes run.json. Each takes the row of `cells`.
+    are (old, new) in its names; `edit` changes run.json. Each takes the row of `cells`. `floor` says by what an empty
+    call's time is multiplied in a case, by its name.
     """
     base = make_run(name="other", grids=GRIDS, seed=7)
 
-    def made(factor=None, error=None, status=None, ids=None, edit=None, **columns):
+    def made(factor=None, error=None, floor=None, status=None, ids=None, edit=None, **columns):
         folder = tmp_path_factory.mktemp("results") / "other"
         shutil.copytree(base, folder)
         tables = {name: store.read_table(folder, name) for name in schema.TABLES}
@@ -47,6 +48,8 @@ def other(make_run, tmp_path_factory):
             if say:
                 factors = pd.Series([say(row) for row in cells.to_dict("records")], cells.index)
                 tables[name][column] *= tables[name]["cell_id"].astype(object).map(factors)
+        if floor:
+            tables["segments"]["floor_s"] *= tables["segments"]["case_id"].astype(object).map(floor).astype(float)
         for name, value in columns.items():
             tables["cells"][name] = value
         if status:
@@ -135,6 +138,26 @@ def test_one_case_whose_methods_are_all_slower_is_told_of_the_case(first, other)
     assert found[["problem", "size", "verdict"]].to_numpy().tolist() == [[BATCH, 128, "slower"]]
     assert not NEWS & {*compared.cells["verdict"], *compared.methods["verdict"]}
     assert f"All methods of {BATCH}, W1, float32, n = 128 are slower" in told(compared)["Time"]
+
+
+def test_a_case_in_another_state_of_the_machine_is_no_news(first, other):
+    """What slows a whole case is no more than what the empty calls of the cases vary by."""
+    compared = compare(
+        first,
+        other(
+            factor=lambda cell: 1.3 if (cell["problem"], cell["size"]) == (BATCH, 128) else 1.0,
+            floor=lambda case: 1.25 if "-n8-" in case else 0.8 if "-n512-" in case else 1.0,
+        ),
+    )
+    assert not NEWS & {*compared.cells["verdict"], *compared.methods["verdict"], *compared.cases["verdict"]}
+    assert re.search(r"varied from case to case by 0.0 % in A and 1\d.\d % in B", told(compared)["Time"])
+
+
+def test_a_machine_whose_empty_calls_are_slower_too_is_not_said_to_compute_slower(first, other):
+    compared = compare(first, other(factor=lambda cell: 1.15, floor=lambda case: 1.15))
+    assert compared.whole["verdict"].tolist() == ["undecided"]
+    assert compared.whole["ratio"].item() == pytest.approx(1.15, rel=0.02)
+    assert "an empty call takes 1.15 times A's time" in told(compared)["Time"]
 
 
 def test_with_few_methods_a_cell_is_judged_by_its_time(other):
@@ -280,7 +303,7 @@ def test_runs_with_nothing_in_common_compare_nothing(first, other, tmp_path):
 
 
 def test_a_process_that_lacks_a_cell_shifts_no_group_by_that_cells_change():
-    cells = pd.DataFrame({"place": [0, 1], "change": [0.0, 1.0], "method": "m"})
+    cells = pd.DataFrame({"place": [0, 1], "change": [0.0, 1.0], "method": "m", "case_id_a": "case"})
     rows = cells.merge(pd.DataFrame({"process": [0, 1, 2]}), how="cross").merge(
         pd.DataFrame({"run": ["a", "b"]}), how="cross"
     )
