@@ -81,7 +81,7 @@ def disturbance(segments: pd.DataFrame) -> str:
         f"{len(disturbed)} of {len(segments)} segments ({100 * len(disturbed) / len(segments):.1f} %) were disturbed"
     )
     causes = disturbed["reason"].dropna().astype(str).str.split("; ").explode()
-    counts = causes.map(text.without_numbers).value_counts()
+    counts = causes.map(text.without_measures).value_counts()
     reasons = [f"{reason} ({count})" for reason, count in counts.items()]
     return f"{share}: {'; '.join(reasons)}." if reasons else f"{share}."
 

@@ -103,6 +103,11 @@ def without_numbers(reason: str) -> str:
     return re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "…", reason)
 
 
+def without_measures(cause: str) -> str:
+    """A cause of disturbance without how much of it there was: `stolen by the hypervisor`."""
+    return re.sub(r"^… (s )?|( for| in) … s\b", "", without_numbers(cause))
+
+
 def counted(reasons: Mapping[str, int]) -> str:
     """`8 skipped, 4 unsupported`."""
     return ", ".join(f"{count} {name}" for name, count in reasons.items())

@@ -35,9 +35,10 @@ def fastest_and_slowest(cells: pd.DataFrame) -> list[str]:
 def digits_kept(cells: pd.DataFrame, errors: pd.DataFrame) -> str | None:
     """Median decimal digits of hand-derived gradients by dtype on uniform data, and where they stop being finite."""
     scored = errors[errors["data"] == TIMED_DATA].merge(
-        cells[["cell_id", "family", "dtype", "size"]], on="cell_id", how="left"
+        cells[["cell_id", "family", "dtype", "size", "status"]], on="cell_id", how="left", suffixes=("", "_of_cell")
     )
-    scored = scored[(scored["family"] == "analytic") & (scored["status"] != "wrong")]
+    right = (scored["status"] != "wrong") & (scored["status_of_cell"] != "wrong")  # a refuted form has scores too
+    scored = scored[(scored["family"] == "analytic") & right]
     parts = []
     for dtype in DTYPES:
         of_dtype = scored[scored["dtype"] == dtype]

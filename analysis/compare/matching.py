@@ -12,7 +12,7 @@ CASE = ["problem", "wrt", "size", "dims", "dtype"]
 CONDITIONS = ["device", "threads", "numerics"]
 """What a cell's name says of how it was computed. Runs that have none of one in common are matched without it."""
 
-_KEPT = ["cell_id", "case_id", *CONDITIONS, "status", "time_s"]
+_KEPT = ["cell_id", "case_id", *CONDITIONS, "status", "time_s", "device_time_s"]
 
 
 def dropped(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
@@ -24,7 +24,7 @@ def dropped(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
 
 def matched(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     """Every cell that either run planned, in A's order: problem, wrt, size, dims, dtype, cache, method, family, and of
-    each run (`_a`, `_b`) cell_id, case_id, device, threads, numerics, status, time_s.
+    each run (`_a`, `_b`) cell_id, case_id, device, threads, numerics, status, time_s, device_time_s.
 
     `reason` tells why a cell is not compared, null where it is; `matched_by` is `cell_id`, or what it was matched
     without.

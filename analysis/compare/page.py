@@ -74,6 +74,11 @@ def sizes(compared: Comparison) -> Table:
     columns = ["family", "size n", *_RATIO, *_IS[: "verdict" in found]]
     note = (
         "Geometric mean over the n of N cells that both measured, of those that either planned, with its 95 % interval."
+        + (
+            " Verdicts hold together at 5 %: one may be undecided although its own interval is clear of the band."
+            if "verdict" in found
+            else ""
+        )
     )
     return _table(compared, "sizes", "Time by family and size: B ÷ A", note, columns, rows, found)
 

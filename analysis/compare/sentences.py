@@ -14,6 +14,7 @@ from analysis.compare import comparability
 from analysis.compare.comparison import Comparison
 from analysis.compare.moves import OVERHEAD, WORK
 from analysis.compare.precision import LESS_PRECISE
+from analysis.launches import LAUNCH_BOUND
 
 FAMILIES = {
     "analytic": "the forms derived by hand",
@@ -104,13 +105,14 @@ def _times_on_one_machine(compared: Comparison) -> Iterator[str]:
 
 
 def _state(compared: Comparison) -> str:
+    """What empty calls tell of the machines; on two of them the shift is in what is compared, and no error."""
     was = compared.state
     if pd.isna(was.shift):
         return "A machine's state differs from minute to minute too; these runs do not tell it."
     return (
-        f"The machine's own state differs too: an empty call takes {text.number(math.exp(was.shift))} times A's time, "
-        f"and varied from case to case by {100 * was.a:.1f} % in A and {100 * was.b:.1f} % in B (standard deviation); "
-        "the intervals allow for it."
+        f"The state of the processors differs too: in B an empty call takes {text.number(math.exp(was.shift))} times "
+        f"A's time, and it varied from case to case by {100 * was.a:.1f} % in A and {100 * was.b:.1f} % in B (standard "
+        "deviation); the intervals allow for it."
     )
 
 
@@ -138,11 +140,31 @@ def _times(compared: Comparison) -> Iterator[str]:
         planned = compared.families.loc[compared.families["family"] == family, "of"].sum()
         count = f"{rows['cells'].sum()} of {planned} cells"
         yield f"{who[0].upper()}{who[1:]}, B's time over A's{across}, {count}: {'; '.join(parts)}."
+    if len(compared.sizes):
+        yield _state(compared)
+    yield from _launches(compared)
     judged = compared.cells[compared.cells["verdict"].notna()]
     if len(judged):
         yield (
             f"Of {len(judged)} cells by themselves, B is {_judged(judged)} (a band of ±{100 * compared.band:g} %). "
             "Verdicts hold together at 5 %: one may be undecided although its own 95 % interval is clear of the band."
+        )
+
+
+def _launches(compared: Comparison) -> Iterator[str]:
+    """How much of a comparison of devices is one of their hosts."""
+    both = compared.cells[compared.cells["reason"].isna()]
+    times = both[[f"{name}_{run}" for name in ("time_s", "device_time_s") for run in "ab"]].apply(pd.to_numeric)
+    times = times[(times > 0).all(axis=1)]
+    waiting = [times[f"time_s_{run}"] > LAUNCH_BOUND * times[f"device_time_s_{run}"] for run in "ab"]
+    bound = waiting[0] & waiting[1]
+    if bound.any():
+        of_device = (times["device_time_s_b"] / times["device_time_s_a"]).groupby(both["size"]).median()
+        middles = text.listed(f"{text.number(ratio)} at n = {size}" for size, ratio in of_device.items())
+        yield (
+            f"{bound.sum()} of {len(times)} cells with a device's clock are launch-bound in both runs (wall ÷ device "
+            f"time above {LAUNCH_BOUND}): there a ratio of times is the hosts' more than the devices'. Of the device "
+            f"time alone, B takes in the middle {middles} times A's (medians over the cells, without intervals)."
         )
 
 

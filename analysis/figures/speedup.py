@@ -27,7 +27,7 @@ def speedup(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     others = cells[cells["method"] != BASELINE]
     compared = _compared(cells)
     gains = compared.assign(gain=1 / compared["ratio"], low=1 / compared["ratio_high"], high=1 / compared["ratio_low"])
-    keys, shown = layout.panel_keys(cells), set(cells["method"])
+    keys, shown = layout.panel_keys(cells), set(gains["method"]) | {BASELINE} & set(cells["method"])
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
     layout.log_scale(
         axes, "y", [1, *gains[["gain", "low", "high"]].to_numpy().ravel()], lambda gain: f"{number(gain, 1)}×"

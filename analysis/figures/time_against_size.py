@@ -26,8 +26,8 @@ def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     `cells` are of one problem and configuration. Where methods have no time, ×k counts them along the top.
     """
     looks = style.styles(methods)
-    keys, shown = layout.panel_keys(cells), set(cells["method"])
     measured = timed(cells)
+    keys, shown = layout.panel_keys(cells), set(measured["method"])
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
     names = ("time_s", "time_low_s", "time_high_s")
     room = measured["time_s"].min() / 2  # for what n² and n³ look like

@@ -227,6 +227,21 @@ def test_a_second_machine_is_described_by_size_with_n_of_n(gpu):
     assert re.search(r"Reverse mode, [^:]*, 72 of 84 cells: ", time)  # twelve cases without jacobian
 
 
+def test_where_hosts_launch_too_slowly_device_times_are_told_apart(first, other):
+    """Calls that wait for their launches are the host's; what the devices differ by stands beside."""
+    runs = [other(device="cuda", device_time_s=factor * 1e-9) for factor in (1.0, 0.5)]
+    time = told(compare(*runs))["Time"] + told(compare(runs[0], first))["Time"]
+    assert "launch-bound" not in time  # one machine, or a device without a clock
+
+    def machine(run):
+        run["machine"]["gpus"] = [{"name": "Imaginary H1000"}]
+
+    faster = other(device="cuda", device_time_s=0.5e-9, edit=machine)
+    time = told(compare(runs[0], faster))["Time"]
+    assert re.search(r"(\d+) of \1 cells with a device's clock are launch-bound in both runs", time)
+    assert "B takes in the middle 0.500 at n = 8, 0.500 at n = 32" in time
+
+
 def test_what_was_not_compared_is_counted_with_its_reason(gpu):
     compared, cells = told(gpu)["What is compared"], gpu.cells
     assert f"{cells['reason'].isna().sum()} of {len(cells)} cells are compared" in compared
@@ -335,6 +350,11 @@ def test_fail_on_serves_a_build(first, slow, tmp_path, capsys, arguments, status
     assert main(["compare", str(first.folders[0]), str(slow), "-o", str(tmp_path), *arguments]) == status
     out, err = capsys.readouterr()
     assert line in out and not err and (tmp_path / "compare.html").is_file()
+
+
+def test_a_run_is_not_compared_with_itself(first, tmp_path, capsys):
+    assert main(["compare", *[str(first.folders[0])] * 2, "-o", str(tmp_path / "out")]) == 2
+    assert "expected two runs to compare, got one twice" in capsys.readouterr().err and not any(tmp_path.iterdir())
 
 
 def test_a_build_fails_by_every_table_that_has_a_verdict(gpu):

@@ -46,8 +46,12 @@ def test_neither_moves_what_is_said_of_the_others():
     errors = pd.DataFrame([dataclasses.asdict(one) for one in (sound, zero, infinite)])
     errors["cell_id"] = ["a", "b", "c"]
     cells = pd.DataFrame({"cell_id": ["a", "b", "c"], "family": "analytic", "dtype": "float32", "size": [8, 16, 32]})
+    cells["status"] = ["ok", "ok", "nonfinite"]
     assert 6.0 < sound.digits < DTYPES["float32"].precision * np.log10(2)
     expected = (
         f"Digits kept by hand-derived gradients, median: {sound.digits:.1f} in float32 (not finite from n=32 on)."
     )
     assert digits_kept(cells, errors) == expected
+    refuted = pd.concat([errors, errors[errors["cell_id"] == "a"].assign(cell_id="d", digits=0.0)])
+    of_refuted = cells[cells["cell_id"] == "a"].assign(cell_id="d", status="wrong")
+    assert digits_kept(pd.concat([cells, of_refuted]), refuted) == expected
