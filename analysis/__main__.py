@@ -71,9 +71,10 @@ def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
     failing, threshold = gate.FAILURES.get(arguments.fail_on, (None, 1 + comparison.BAND))
     threshold = arguments.threshold or threshold
     band = threshold - 1 if arguments.fail_on != "less-precise" else comparison.BAND
-    if arguments.run_a == arguments.run_b:
+    folders = [frames.find(run, RESULTS) for run in (arguments.run_a, arguments.run_b)]
+    if folders[0].resolve() == folders[1].resolve():
         raise StoreError(f"{arguments.run_a}: expected two runs to compare, got one twice; name another")
-    first, second = (frames.load([frames.find(run, RESULTS)]) for run in (arguments.run_a, arguments.run_b))
+    first, second = (frames.load([folder]) for folder in folders)
     compared = comparison.compare(first, second, band)
     said = [f"{heading}: {text.clean(it)}" for heading, of in sentences.said(compared).items() for it in of]
     if failing and compared.cells["reason"].notna().all():

@@ -353,7 +353,10 @@ def test_fail_on_serves_a_build(first, slow, tmp_path, capsys, arguments, status
 
 
 def test_a_run_is_not_compared_with_itself(first, tmp_path, capsys):
-    assert main(["compare", *[str(first.folders[0])] * 2, "-o", str(tmp_path / "out")]) == 2
+    run = first.folders[0]
+    assert (
+        main(["compare", str(run), f"{run.parent}/../{run.parent.name}/{run.name}", "-o", str(tmp_path / "out")]) == 2
+    )
     assert "expected two runs to compare, got one twice" in capsys.readouterr().err and not any(tmp_path.iterdir())
 
 
