@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.frames import Frames
+    from gradiometer.analysis.frames import Frames
 
 __all__ = ["load"]
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> Frames:
-    """The tables of one or more run folders as pandas frames; see `analysis.frames.load` (pandas loads only now)."""
-    from analysis import frames
+    """The tables of one or more run folders as pandas frames; see `frames.load` (pandas loads only now)."""
+    from gradiometer.analysis import frames
 
     return frames.load(paths)

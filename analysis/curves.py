@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.frames import SERIES, timed
+from gradiometer.analysis.frames import SERIES, timed
 
 KEYS = [*SERIES, "method", "family"]
 Integers = np.ndarray[Any, np.dtype[np.integer[Any]]]

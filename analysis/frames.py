@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.quiet import quiet_logs
-from analysis.scores import READ, SUMMARY, summarised
-from analysis.text import short
-from bench import schema, store
+from gradiometer.analysis.low_quantile import low_quantile_logs
+from gradiometer.analysis.scores import READ, SUMMARY, summarised
+from gradiometer.analysis.text import short
+from gradiometer.storage import schema, store
 
 CELL = ["run_id", "cell_id"]
 """What a row of `cells` is known by."""
@@ -29,10 +29,10 @@ TABLES = ("cells", "segments", "scores", "derivations")
 
 @dataclass(frozen=True)
 class Frames:
-    """The tables of some runs, concatenated (columns as in `bench.schema`, texts as plain strings), in run order.
+    """The tables of some runs, concatenated (columns as in `storage.schema`, texts as plain strings), in run order.
 
     `cells` has one more column, `shape`: the dimensions that the study overrode, as multiples of the size (`m = 32 n`
-    for size n), else empty. `scores` summarises the errors over seeds: see `analysis.scores.summarised`.
+    for size n), else empty. `scores` summarises the errors over seeds: see `gradiometer.analysis.scores.summarised`.
     """
 
     runs: list[dict[str, Any]]
@@ -56,9 +56,9 @@ class Frames:
     def quiet(self) -> pd.DataFrame:
         """What calls take while the machine is quiet, by cell and process, reduced when first asked for.
 
-        See `analysis.quiet.quiet_logs`.
+        See `gradiometer.analysis.low_quantile.low_quantile_logs`.
         """
-        return pd.concat(map(quiet_logs, self.folders), ignore_index=True)
+        return pd.concat(map(low_quantile_logs, self.folders), ignore_index=True)
 
     def read(self, name: str) -> pd.DataFrame:
         """One table of all the runs, read anew. Raises StoreError naming the file."""

@@ -1,6 +1,6 @@
 """Carrying 95 % intervals of log times through slopes, ratios and differences. No torch here.
 
-A cell's interval is Student's t over its processes' mean logs (`bench.statistics`); here it is taken apart into a
+A cell's interval is Student's t over its processes' mean logs (`gradiometer.statistics`); here it is taken apart into a
 standard error and its degrees of freedom, and the parts are put together again by Welch and Satterthwaite:
 B. L. Welch, "The generalization of 'Student's' problem when several different population variances are involved",
 Biometrika 34 (1947); F. E. Satterthwaite, "An approximate distribution of estimates of variance components",
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.statistics import t_quantile
+from gradiometer.statistics import t_quantile
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

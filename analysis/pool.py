@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.frames import Frames, flatten
-from bench import statistics, store
+from gradiometer import statistics
+from gradiometer.analysis.frames import Frames, flatten
+from gradiometer.storage import store
 
 ALIKE = ("study", "versions", "machine")
 """What run.json must say alike of runs that are pooled."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pyarrow as pa
 
-from analysis.reduce import reduce
-from bench import schema
+from gradiometer.analysis.reduce import reduce
+from gradiometer.storage import schema
 
 KEYS = ["run_id", "cell_id", "data"]
 SUMMARY = {

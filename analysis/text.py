@@ -104,7 +104,7 @@ def without_numbers(reason: str) -> str:
 
 
 def without_measures(cause: str) -> str:
-    """A cause of disturbance without how much of it there was: `stolen by the hypervisor`."""
+    """A cause of interference without how much of it there was: `stolen by the hypervisor`."""
     return re.sub(r"^… (s )?|( for| in) … s\b", "", without_numbers(cause))
 
 

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import Floats
+from gradiometer.analysis.intervals import Floats
 
 
-def with_limits(cells: pd.DataFrame, ceilings: object) -> pd.DataFrame:
+def with_limits(cells: pd.DataFrame, peak_rates: object) -> pd.DataFrame:
     """`cells` with `flops_limit_s` = flops / peak, `bytes_limit_s` = bytes / bandwidth, `limit_s`, the larger of both
     (`limited_by` says which: flops, bytes), and `limit_share` = limit_s / time_s; null where something is unknown.
 
-    The roofline of S. Williams, A. Waterman & D. Patterson, Commun. ACM 52(4), 2009. `ceilings` as in run.json: peaks
+    The roofline of S. Williams, A. Waterman & D. Patterson, Commun. ACM 52(4), 2009. `peak_rates` as in run.json: peaks
     by dtype and bandwidths by how much a copy touches, each for a device, threads and numerics. The bandwidth of a cell
     is the highest of the copies that touch no less than its inputs and gradient, since a cache serves what it holds.
     """
-    measured = ceilings if isinstance(ceilings, list) else []
+    measured = peak_rates if isinstance(peak_rates, list) else []
     known = {tuple(str(entry.get(name)) for name in _WHERE): entry for entry in measured if isinstance(entry, dict)}
     peaks, bandwidths = np.full(len(cells), np.nan), np.full(len(cells), np.nan)
     where = pd.MultiIndex.from_arrays([cells[name].astype(str) for name in _WHERE])

@@ -1,5 +1,39 @@
-"""Gradiometer's measuring half: derivations in, rows out.
+"""Check, measure and time hand-written gradients in PyTorch.
 
-Nothing is imported here, so that `bench.schema`, `bench.store` and `bench.statistics` cost no torch:
-`analysis/` reads rows with them on machines that have none.
+`Problem` and `Form` describe a loss and its gradients, `verify` checks them, `measure` times callables against each
+other, and `load` reads run folders. Names are imported on first use, so `import gradiometer` needs neither torch nor
+pandas, and an installation without the extra `measure` can read and report runs.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradiometer.analysis.frames import load
+    from gradiometer.errors import GradiometerError
+    from gradiometer.problems.problem import Form, Problem
+    from gradiometer.timing.measuring import measure
+    from gradiometer.verification.check import verify
+
+__all__ = ["Form", "GradiometerError", "Problem", "load", "measure", "verify"]
+
+_MODULES = {
+    "Form": "problems.problem",
+    "GradiometerError": "errors",
+    "Problem": "problems.problem",
+    "load": "analysis.frames",
+    "measure": "timing.measuring",
+    "verify": "verification.check",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("gradiometer")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'gradiometer' has no attribute {name!r}")
+    return getattr(import_module(f"gradiometer.{_MODULES[name]}"), name)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.schema import TIMED_STATUSES
+from gradiometer.storage.schema import TIMED_STATUSES
 
 if TYPE_CHECKING:
-    from bench.pytest_plugin import StudySession
+    from gradiometer.pytest_plugin import StudySession
 
 
 def test_gradient(

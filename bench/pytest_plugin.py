@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from bench.cases import Plan
-    from bench.problems import Source
-    from bench.run import CellResult, Run
+    from gradiometer.problems import Source
+    from gradiometer.run import CellResult, Run
+    from gradiometer.study.plan import Plan
 
 STRICT = ("oom", "wrong", "timeout", "error", "crashed")
 OPTIONS = ("study", "study_out", "study_label", "study_strict", "problem")
@@ -82,8 +82,8 @@ class StudySession:
 
     def select(self, cell_ids: set[str]) -> None:
         """Keep these cells and the baselines of their cases."""
-        from bench.cases import Plan
-        from bench.schema import BASELINE
+        from gradiometer.storage.schema import BASELINE
+        from gradiometer.study.plan import Plan
 
         cases = {self._case_of[cell] for cell in cell_ids}
         kept = (
@@ -114,8 +114,8 @@ class StudySession:
 
     def _started(self) -> Run:
         if self.run is None:
-            from bench.run import Run
-            from bench.store import StoreError
+            from gradiometer.run import Run
+            from gradiometer.storage.store import StoreError
 
             out = Path(self.config.getoption("study_out") or "results")
             command = shlex.join(["pytest", *map(_without_folders, self.config.invocation_params.args)])
@@ -125,7 +125,7 @@ class StudySession:
                 pytest.exit(str(error), returncode=2)
             self._write("verifying the derivations")
             self.run.verify()
-            self.run.measure_ceilings()
+            self.run.measure_peak_rates()
             self._began = perf_counter()
         return self.run
 
@@ -147,8 +147,8 @@ class StudySession:
         """Build the tables and keep what is to be said at the end."""
         if self.run is None:
             return
-        from bench.headlines import headlines
-        from bench.run import statuses
+        from gradiometer.run import statuses
+        from gradiometer.study.headlines import headlines
 
         state = "complete" if self._measured >= set(self.plan.cases) else "interrupted"
         folder = self.run.folder
@@ -215,14 +215,16 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _planned(config: pytest.Config) -> StudySession:
-    from bench import grid, machine, problems, study
+    from gradiometer import problems
+    from gradiometer.machine import description
+    from gradiometer.study import grid, study_file
 
     try:
-        asked = study.find(config.getoption("study") or "quick")
+        asked = study_file.find(config.getoption("study") or "quick")
         files = [Path(name) for name in config.getoption("problem") or []]
         sources = problems.sources_for(files)
-        plan = grid.plan(asked, sources, grid.Limits(machine.free_memory_bytes()), problems_replaced=bool(files))
-    except (study.StudyError, problems.ProblemError) as error:
+        plan = grid.plan(asked, sources, grid.Limits(description.free_memory_bytes()), problems_replaced=bool(files))
+    except (study_file.StudyError, problems.ProblemError) as error:
         raise pytest.UsageError(str(error)) from None
     return StudySession(config, plan, sources)
 

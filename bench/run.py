@@ -18,16 +18,18 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from bench import ceilings, scoring, store
-from bench.cases import Case, Plan, PlannedCell
-from bench.derivations import load_request, verdicts_on
-from bench.description import describe
-from bench.prediction import Predictions
-from bench.problems import Source
-from bench.schema import TIMED_DATA, TIMED_SEED, Cell, Derivation, Error, Segment
-from bench.scoring import Draw, Gradient
-from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
-from bench.verify.verdict import TORCH
+from gradiometer.accuracy import scoring
+from gradiometer.accuracy.scoring import Draw, Gradient
+from gradiometer.cost.forecast import Forecast
+from gradiometer.problems import Source
+from gradiometer.storage import store
+from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED, Cell, Derivation, Error, Segment
+from gradiometer.study.plan import Case, Plan, PlannedCell
+from gradiometer.study.run_metadata import describe
+from gradiometer.verification.client import load_request, verdicts_on
+from gradiometer.verification.verdict import TORCH
+from gradiometer.workers import peak_rates_request
+from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess
 
 VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
 UNTIMED_CALL_S = 0.02
@@ -68,7 +70,7 @@ class Run:
         self.run_id = store.check_name(f"{plan.study.name}-{now:%Y%m%dt%H%M%S}"[-64:].lstrip("-._"), "run name")
         self.plan, self.folder = plan, out / self.run_id
         self.measuring_s = self.scoring_s = 0.0
-        self._predictions = Predictions()
+        self._forecast = Forecast()
         self._numerics: dict[str, dict[str, Any]] = {}
         description = describe(plan, sources, self.run_id, now, label, command)
         self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
@@ -97,9 +99,9 @@ class Run:
         self._journal.append_derivations(rows)
         self.scoring_s += perf_counter() - started
 
-    def measure_ceilings(self) -> None:
+    def measure_peak_rates(self) -> None:
         """Have the machine's highest rates measured, while nothing else runs, and written into run.json."""
-        self._journal.describe(ceilings=ceilings.of(self.plan, self._workers))
+        self._journal.describe(peak_rates=peak_rates_request.of(self.plan, self._workers))
 
     def measure(self, case_id: str) -> dict[str, CellResult]:
         """Measure one case and make it durable; cell id → result."""
@@ -107,7 +109,7 @@ class Run:
         case = cells[0].case
         verdicts = {cell.method: (cell.status, cell.reason) for cell in cells}
         for cell in cells:
-            hopeless = cell.status == "ok" and self._predictions.reason_to_skip(cell, self.plan.study)
+            hopeless = cell.status == "ok" and self._forecast.reason_to_skip(cell, self.plan.study)
             if hopeless:
                 verdicts[cell.method] = ("skipped", hopeless)
         share = _Share()
@@ -125,7 +127,7 @@ class Run:
         return self._record(cells, verdicts, share, errors)
 
     def _time(self, case: Case, methods: list[str], process: int, share: _Share) -> None:
-        """One process's share. A worker that dies costs the arm it was in; the others are measured again afresh."""
+        """One process's share. A worker that dies costs the candidate it was in; the others are measured again afresh."""
         study = self.plan.study
         while remaining := [name for name in methods if name not in share.failures]:
             request = {
@@ -150,7 +152,7 @@ class Run:
         share.failures |= {name: (status, reason) for name, (status, reason) in answer["failures"].items()}
         self._numerics[f"{case.device}, {case.numerics}"] = answer["numerics"]
         columns = answer["samples"]
-        methods = [asked[index] for index in columns.pop("arm")]
+        methods = [asked[index] for index in columns.pop("candidate")]
         columns["cell_id"] = [f"{case.case_id}-{name}" for name in methods]
         columns["case_id"] = [case.case_id] * len(methods)
         columns["process"] = [process] * len(methods)
@@ -267,7 +269,7 @@ class Run:
             )
             samples = share.wall_s.get(cell.method, [])
             results[cell.cell_id] = CellResult(status, reason, samples)
-            self._predictions.note(cell, status, median(samples) if samples else None)
+            self._forecast.note(cell, status, median(samples) if samples else None)
         self._journal.append(store.CaseRecord(cells[0].case.case_id, rows, share.samples, share.segments, errors))
         return results
 

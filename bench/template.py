@@ -10,7 +10,7 @@ TEMPLATE = '''"""What the loss is, where it is from, and how the gradient follow
 Check it: python -m bench verify {name}.py
 """
 
-from bench.problems import Problem
+from gradiometer.problems import Problem
 
 
 def loss(A, b, x):  # inputs by name -> a scalar

@@ -1,7 +1,7 @@
 """How much longer B takes than A: for a cell, for what a case's methods share, for a method, a family, the whole run.
 
 Frames in, frames out; no torch here. Every change is a difference of mean logs over the processes of two runs, which
-are independent: its interval is Welch's (1947), its variances moderated over the table (`bench.statistics`).
+are independent: its interval is Welch's (1947), its variances moderated over the table (`gradiometer.statistics`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.compare.matching import CASE
-from analysis.intervals import Floats, welch
-from bench.statistics import moderated, t_quantile
+from gradiometer.analysis.compare.matching import CASE
+from gradiometer.analysis.intervals import Floats, welch
+from gradiometer.statistics import moderated, t_quantile
 
 Codes = np.ndarray[Any, np.dtype[Any]]
 Unseen = Callable[[Codes], tuple[Floats, Floats]]
@@ -30,7 +30,7 @@ def process_logs(both: pd.DataFrame, quiet_a: pd.DataFrame, quiet_b: pd.DataFram
     """A row per compared cell (of `matching.matched`; `place` is its row there), `run` (a, b) and process: `log`,
     `common`, the median of the logs of its case in that process, and `own` = log − common.
 
-    Logs are of quiet times (`analysis.quiet`) and less the cell's mean over both runs, so that what a case's
+    Logs are of quiet times (`analysis.low_quantile`) and less the cell's mean over both runs, so that what a case's
     methods share shows beside what one of them does. `common` and `own` are null with fewer than FEWEST_METHODS.
     """
     compared = both[both["reason"].isna()].reset_index(names="place")

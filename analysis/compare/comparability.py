@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import text
-from analysis.frames import Frames, flatten
+from gradiometer.analysis import text
+from gradiometer.analysis.frames import Frames, flatten
 
 UNKNOWN = "not recorded"
 ALONE = "told by one run alone"

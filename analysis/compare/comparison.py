@@ -9,16 +9,16 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis import text
-from analysis.compare import comparability
-from analysis.compare.changes import CHANGE, changed, process_logs
-from analysis.compare.comparability import Difference
-from analysis.compare.matching import CASE, matched
-from analysis.compare.moves import with_bounds
-from analysis.compare.precision import precision
-from analysis.compare.state import State, state
-from analysis.frames import Frames
-from bench.statistics import LEVEL, decided
+from gradiometer.analysis import text
+from gradiometer.analysis.compare import comparability
+from gradiometer.analysis.compare.changes import CHANGE, changed, process_logs
+from gradiometer.analysis.compare.comparability import Difference
+from gradiometer.analysis.compare.drift import State, state
+from gradiometer.analysis.compare.matching import CASE, matched
+from gradiometer.analysis.compare.moves import with_bounds
+from gradiometer.analysis.compare.precision import precision
+from gradiometer.analysis.frames import Frames
+from gradiometer.statistics import LEVEL, decided
 
 BAND = 0.05
 """The band inside which times of two runs count as the same: a factor from 1/(1 + BAND) to 1 + BAND."""
@@ -64,12 +64,12 @@ class Comparison:
 
 
 def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Comparison:
-    """Compare two runs, each loaded alone: B's time over A's, of quiet times (`analysis.quiet`), with 95 %
+    """Compare two runs, each loaded alone: B's time over A's, of quiet times (`analysis.low_quantile`), with 95 %
     intervals over processes.
 
     On one machine, what the methods of a case share is that minute's or everything's, and is judged by itself; a cell
     and a method are judged by what they do beyond it. On different machines cells and families are judged by their
-    times. All verdicts of a comparison hold together (`bench.statistics.decided`). Raises StoreError where samples
+    times. All verdicts of a comparison hold together (`statistics.decided`). Raises StoreError where samples
     cannot be read.
     """
     both = matched(frames_a, frames_b)

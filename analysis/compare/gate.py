@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis import text
-from analysis.compare.comparison import BAND, Comparison
-from analysis.compare.precision import LESS_PRECISE
+from gradiometer.analysis import text
+from gradiometer.analysis.compare.comparison import BAND, Comparison
+from gradiometer.analysis.compare.precision import LESS_PRECISE
 
 
 def slower(compared: Comparison, threshold: float) -> list[str]:

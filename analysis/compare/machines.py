@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis import pages, text
-from analysis.compare import page
-from analysis.compare.comparability import computes
-from analysis.compare.comparison import Comparison, compare
-from analysis.compare.sentences import said
-from analysis.figures.render import Drawn
-from analysis.frames import Frames
-from analysis.tables import Table
+from gradiometer.analysis import text
+from gradiometer.analysis.compare import page
+from gradiometer.analysis.compare.comparability import computes
+from gradiometer.analysis.compare.comparison import Comparison, compare
+from gradiometer.analysis.compare.sentences import said
+from gradiometer.analysis.drawing.render import Drawn
+from gradiometer.analysis.frames import Frames
+from gradiometer.analysis.report import output
+from gradiometer.analysis.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def side_by_side(frames: Frames) -> Machines | None:
         return None
     runs = [frames.of_run(run["run_id"]) for run in frames.runs]
     compared = [compare(runs[0], other) for other in runs[1:]]
-    names = [pages.named(run) for run in runs]
+    names = [output.named(run) for run in runs]
     against = [
         Against(
             name,
@@ -70,7 +71,7 @@ def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
         versions = told.get("versions")
         rows.append(
             {
-                "run": pages.named(run),
+                "run": output.named(run),
                 "computes": computes(told, cells),
                 "torch": str(versions.get("torch", "–")) if isinstance(versions, dict) else "–",
                 "numerics": ", ".join(sorted(map(str, set(cells["numerics"])))),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis import text
-from analysis.frames import Frames
-from bench.schema import TIMED_STATUSES
+from gradiometer.analysis import text
+from gradiometer.analysis.frames import Frames
+from gradiometer.storage.schema import TIMED_STATUSES
 
 CASE = ["problem", "wrt", "size", "dims", "dtype"]
 CONDITIONS = ["device", "threads", "numerics"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from analysis.explained import with_overhead
-from analysis.frames import Frames
-from analysis.work import with_limits
+from gradiometer.analysis.frames import Frames
+from gradiometer.analysis.insights.explained import with_overhead
+from gradiometer.analysis.work import with_limits
 
 OVERHEAD, WORK = "overhead", "work"
 MOST_OF_A_CALL = 2 / 3
@@ -32,7 +32,7 @@ def _bounds(frames: Frames, both: pd.DataFrame, run: str, flops: pd.Series[float
     """Per `cell_id` of one run, what binds a call by its fitted overhead."""
     known = pd.Series(flops.to_numpy(), both[f"cell_id_{run}"]).groupby(level=0).first()
     cells = frames.cells.assign(flops=frames.cells["cell_id"].map(known))
-    fitted = with_overhead(with_limits(cells, frames.runs[0].get("ceilings")))
+    fitted = with_overhead(with_limits(cells, frames.runs[0].get("peak_rates")))
     share = fitted["overhead_share"].to_numpy(float)
     bound = np.select([share > MOST_OF_A_CALL, share < 1 - MOST_OF_A_CALL, share >= 0], [OVERHEAD, WORK, "both"], "")
     found = pd.Series(bound, fitted["cell_id"].to_numpy(), object).replace("", None)

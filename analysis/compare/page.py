@@ -7,16 +7,17 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import pages, text
-from analysis.compare import comparability
-from analysis.compare.comparison import Comparison
-from analysis.compare.matching import CASE
-from analysis.compare.sentences import FAMILIES, said
-from analysis.figures import time_over_first
-from analysis.figures.render import Drawn
-from analysis.figures.svg import as_svg
-from analysis.frames import Frames
-from analysis.tables import MOST_ROWS, Table
+from gradiometer.analysis import text
+from gradiometer.analysis.compare import comparability
+from gradiometer.analysis.compare.comparison import Comparison
+from gradiometer.analysis.compare.matching import CASE
+from gradiometer.analysis.compare.sentences import FAMILIES, said
+from gradiometer.analysis.drawing.render import Drawn
+from gradiometer.analysis.drawing.svg import as_svg
+from gradiometer.analysis.figures import time_over_first
+from gradiometer.analysis.frames import Frames
+from gradiometer.analysis.report import output
+from gradiometer.analysis.report.tables import MOST_ROWS, Table
 
 
 def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, folder: Path) -> list[Path]:
@@ -29,20 +30,20 @@ def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, f
     otherwise = _different("other_differences", "What else differs", rest, recorded[~in_key])
     tables = [sizes(compared), methods(compared), cases(compared), cells(compared)]
     for table in (different, otherwise, *tables):
-        pages.write_csv(folder / f"{table.name}.csv", table)
-    figure = drawn(tables[0].frame.assign(run=pages.named(frames_b)), "sizes")
+        output.write_csv(folder / f"{table.name}.csv", table)
+    figure = drawn(tables[0].frame.assign(run=output.named(frames_b)), "sizes")
     if figure:
         (folder / figure.file).write_text(figure.svg, "utf-8")
     context = {
         "figure": figure,
-        "title": f"Compared: {pages.named(frames_a)} (A) and {pages.named(frames_b)} (B)",
-        "a": pages.on_what(frames_a),
-        "b": pages.on_what(frames_b),
+        "title": f"Compared: {output.named(frames_a)} (A) and {output.named(frames_b)} (B)",
+        "a": output.on_what(frames_a),
+        "b": output.on_what(frames_b),
         "said": said(compared),
         "differences": different,
         "tables": [*(table for table in tables if table.rows), otherwise],
     }
-    return [*pages.write(folder, "compare", context), *(folder / f"{table.name}.csv" for table in tables)]
+    return [*output.write(folder, "compare", context), *(folder / f"{table.name}.csv" for table in tables)]
 
 
 def drawn(sizes: pd.DataFrame, stem: str) -> Drawn | None:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analysis.frames import Frames
-from analysis.reduce import reduce
-from bench import store
+from gradiometer.analysis.frames import Frames
+from gradiometer.analysis.reduce import reduce
+from gradiometer.storage import store
 
 LESS_PRECISE = 2.0
 """An error this many times as large has lost a bit."""

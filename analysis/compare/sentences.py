@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import text
-from analysis.compare import comparability
-from analysis.compare.comparison import Comparison
-from analysis.compare.moves import OVERHEAD, WORK
-from analysis.compare.precision import LESS_PRECISE
-from analysis.launches import LAUNCH_BOUND
+from gradiometer.analysis import text
+from gradiometer.analysis.compare import comparability
+from gradiometer.analysis.compare.comparison import Comparison
+from gradiometer.analysis.compare.moves import OVERHEAD, WORK
+from gradiometer.analysis.compare.precision import LESS_PRECISE
+from gradiometer.analysis.insights.launches import LAUNCH_BOUND
 
 FAMILIES = {
     "analytic": "the forms derived by hand",

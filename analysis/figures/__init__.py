@@ -4,23 +4,23 @@ The frame holds one problem in one configuration (device, threads, numerics, cac
 how each is labelled and looks, may be left out.
 
 import analysis
-from analysis.figures import speedup
+from gradiometer.analysis.figures import speedup
 cells = analysis.load(["results/2026-01-01-quick"]).cells
 speedup(cells.query("problem == 'linear_autoencoder' and wrt == 'W1'")).savefig("speedup.pdf")
 """
 
-from analysis.figures.error_against_size import ERROR, error_against_size
-from analysis.figures.error_by_data import DATA, error_by_data
-from analysis.figures.figured import Figured
-from analysis.figures.local_slopes import SLOPES, local_slopes
-from analysis.figures.overflow_frontier import OVERFLOW, overflow_frontier
-from analysis.figures.overhead import OVERHEAD, overhead
-from analysis.figures.ratio_map import RATIO_MAP, ratio_map
-from analysis.figures.roofline import ROOFLINE, roofline
-from analysis.figures.speed_against_error import SPEED_ERROR, speed_against_error
-from analysis.figures.speedup import SPEEDUP, speedup
-from analysis.figures.time_against_size import TIME, time_against_size
-from analysis.figures.ulp_quantiles import ULP, ulp_quantiles
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.figures.error_against_size import ERROR, error_against_size
+from gradiometer.analysis.figures.error_by_data import DATA, error_by_data
+from gradiometer.analysis.figures.local_slopes import SLOPES, local_slopes
+from gradiometer.analysis.figures.overflow_frontier import OVERFLOW, overflow_frontier
+from gradiometer.analysis.figures.overhead import OVERHEAD, overhead
+from gradiometer.analysis.figures.ratio_map import RATIO_MAP, ratio_map
+from gradiometer.analysis.figures.roofline import ROOFLINE, roofline
+from gradiometer.analysis.figures.speed_against_error import SPEED_ERROR, speed_against_error
+from gradiometer.analysis.figures.speedup import SPEEDUP, speedup
+from gradiometer.analysis.figures.time_against_size import TIME, time_against_size
+from gradiometer.analysis.figures.ulp_quantiles import ULP, ulp_quantiles
 
 __all__ = [
     "FIGURES",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured, scored
-from analysis.text import number, scientific
-from bench.schema import BASELINE, DATA, DTYPES, TIMED_DATA
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured, scored
+from gradiometer.analysis.text import number, scientific
+from gradiometer.storage.schema import BASELINE, DATA, DTYPES, TIMED_DATA
 
 COLUMNS = ("rel_fro", "rel_fro_low", "rel_fro_high")
 
@@ -17,7 +17,7 @@ COLUMNS = ("rel_fro", "rel_fro_low", "rel_fro_high")
 def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     """Relative error ‖g − g*‖/‖g*‖ (Frobenius) against size: the median over seeds, the band their range.
 
-    `scores` (of `analysis.frames.error_summary`) are of one problem and configuration. The first panel is on uniform
+    `scores` (of `frames.error_summary`) are of one problem and configuration. The first panel is on uniform
     data; then come its other kinds of data, then every other wrt and dtype on uniform data. The dashed line is the
     dtype's unit roundoff u = 2⁻ᵖ, the dotted one √n·u, on uniform data alone: what cancels on the others is no rounding
     in the last product. A gradient that is finite for no seed, or exact, is counted along the top.

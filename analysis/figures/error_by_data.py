@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import error_summary
-from analysis.text import counted, number
-from bench.schema import BASELINE, DTYPES
-from bench.schema import DATA as KINDS
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import error_summary
+from gradiometer.analysis.text import counted, number
+from gradiometer.storage.schema import BASELINE, DTYPES
+from gradiometer.storage.schema import DATA as KINDS
 
 ERRORS = {"rel_fro_u": "relative to the gradient\n‖e‖ ÷ u‖g*‖", "bwd_fro_u": "relative to its terms\n‖e‖ ÷ u‖B‖"}
 

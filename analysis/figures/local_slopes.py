@@ -13,17 +13,17 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import SERIES
-from analysis.scaling import local_exponents
-from analysis.text import exponent
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import SERIES
+from gradiometer.analysis.insights.scaling import local_exponents
+from gradiometer.analysis.text import exponent
 
 THEORY = (0, 1, 2, 3)
 
 
 def slopes_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The local exponents (`analysis.scaling.local_exponents`) of the forms and autograd, of the first wrt and shape,
+    """The local exponents (`scaling.local_exponents`) of the forms and autograd, of the first wrt and shape,
     with `breaks`: is the exponent of the interval before, from the same curve, apart from this one?
 
     It is where their 95 % intervals do not overlap. The two share the time at the size between them, so their errors

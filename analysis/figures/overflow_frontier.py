@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import CELL, of_cells
-from analysis.scores import RANGE
-from analysis.text import listed, short
-from bench.schema import BASELINE, DATA, TIMED_DATA
+from gradiometer.analysis.drawing import layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import CELL, of_cells
+from gradiometer.analysis.scores import RANGE
+from gradiometer.analysis.text import listed, short
+from gradiometer.storage.schema import BASELINE, DATA, TIMED_DATA
 
 MARKS: dict[str, dict[str, Any]] = {
     "finite": {"label": "gradient finite", "marker": "o", "color": "#b8b8b8", "markersize": 4.5},

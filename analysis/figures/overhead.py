@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.explained import costs
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import SERIES, timed
-from analysis.text import number
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import SERIES, timed
+from gradiometer.analysis.insights.explained import costs
+from gradiometer.analysis.text import number
 
 STEPS = 24
 POOR = 0.25
@@ -22,7 +22,7 @@ POOR = 0.25
 
 
 def overhead_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `analysis.explained.costs`
+    """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `explained.costs`
     (`work`, `overhead_s`, `cost_s`, `misfit`) and `work_s` = cost × work; those that have a fit.
     """
     found = words.own(timed(layout.of_first(cells)))

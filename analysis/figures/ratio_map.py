@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn import blend_palette
 
-from analysis.figures import layout, legend, style, words
-from analysis.figures.figured import Figured, timed_or_not
-from analysis.frames import timed
-from analysis.scaling import verdicts
-from analysis.text import counted, number, short
-from bench.schema import BASELINE
+from gradiometer.analysis.drawing import layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.frames import timed
+from gradiometer.analysis.insights.scaling import verdicts
+from gradiometer.analysis.text import counted, number, short
+from gradiometer.storage.schema import BASELINE
 
 COLORS = blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True)
 UNTIMED = "#b4b4b4"

@@ -9,17 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import timed
-from analysis.text import number
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import timed
+from gradiometer.analysis.text import number
 
 UNITS = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
 
 
 def roofline_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The timed cells of the forms and autograd, of the first wrt and shape, with `flops_per_byte` and `flops_per_s`,
-    and the ceilings `peak` and `bandwidth` (flops and bytes per second); those whose ceilings are known.
+    and the peak_rates `peak` and `bandwidth` (flops and bytes per second); those whose peak_rates are known.
     """
     found = words.own(timed(layout.of_first(cells)))
     found = found.assign(
@@ -36,7 +36,7 @@ def roofline_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 @style.figure
 def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
     """Attained flops per second against flops per byte of inputs and gradient, a line per method over its sizes, under
-    the machine's measured ceilings; a panel per dtype. S. Williams, A. Waterman & D. Patterson, "Roofline", Commun. ACM
+    the machine's measured peak_rates; a panel per dtype. S. Williams, A. Waterman & D. Patterson, "Roofline", Commun. ACM
     52(4), 2009. `points` of `roofline_frame`, of one problem and configuration.
     """
     looks, shown = style.styles(methods), set(points["method"])
@@ -48,7 +48,7 @@ def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
     layout.log_scale(axes, "y", [*points["flops_per_s"], *points["peak"]], lambda rate: _rate(rate, 1))
     for axis, key in zip(axes, keys, strict=True):
         of_panel = layout.of_panel(points, key)
-        _ceilings(axis, of_panel)
+        _peak_rates(axis, of_panel)
         for method, curve in of_panel.sort_values("size").groupby("method", sort=False):
             look = looks[str(method)].line | {"linewidth": 1.2}
             axis.add_line(Line2D(*curve[["flops_per_byte", "flops_per_s"]].to_numpy().T, **look))
@@ -62,7 +62,7 @@ def roofline(points: pd.DataFrame, methods: style.Methods) -> Figure:
     return figure
 
 
-def _ceilings(axis: Axes, of_panel: pd.DataFrame) -> None:
+def _peak_rates(axis: Axes, of_panel: pd.DataFrame) -> None:
     """The peak, and for each bandwidth that a cell's bytes are judged by the line on which memory limits."""
     (left, right), bottom = axis.get_xlim(), axis.get_ylim()[0]
     peak = float(of_panel["peak"].median())
@@ -91,13 +91,13 @@ def _rate(value: float, digits: int = 3) -> str:
 
 
 def reading(points: pd.DataFrame, methods: style.Methods) -> str:
-    """Which call comes nearest to its ceiling, and how near the calls at the smallest size come; first wrt."""
+    """Which call comes nearest to its peak rate, and how near the calls at the smallest size come; first wrt."""
     key = layout.panel_keys(points)[0]
     of_panel = layout.of_panel(points, key)
     best = of_panel.sort_values("limit_share").iloc[-1]
     small = of_panel[of_panel["size"] == of_panel["size"].min()]
     kind = {"flops": "the peak rate of computing", "bytes": "the bandwidth of memory"}[str(best["limited_by"])]
-    beyond = ", above the ceiling as measured" if best["limit_share"] > 1 else ""
+    beyond = ", above the peak rate as measured" if best["limit_share"] > 1 else ""
     nearest = (
         f"{words.names([best['method']])} at n = {best['size']} comes nearest to what limits it, {kind}: "
         f"{_percent(best['limit_share'])} of it{beyond}"
@@ -115,7 +115,7 @@ def _percent(share: float) -> str:
 ROOFLINE = Figured(
     "roofline",
     "Roofline",
-    "The ceilings are this machine's, measured: the rate of a large matrix product, flat, and the bandwidths of copies "
+    "The peak_rates are this machine's, measured: the rate of a large matrix product, flat, and the bandwidths of copies "
     "no smaller than what a call of some size touches, rising. Bytes are those of the inputs and the gradient, each "
     "moved once: a call that moves intermediate results too cannot reach the rising lines.",
     roofline_frame,

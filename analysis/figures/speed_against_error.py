@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured, timed_and_scored
-from analysis.figures.pareto import on_front
-from analysis.frames import timed
-from analysis.text import counted
-from bench.schema import DTYPES
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured, timed_and_scored
+from gradiometer.analysis.drawing.pareto import on_front
+from gradiometer.analysis.frames import timed
+from gradiometer.analysis.text import counted
+from gradiometer.storage.schema import DTYPES
 
 MOST_PANELS = 7
 RING: dict[str, Any] = {
@@ -41,7 +41,7 @@ def speed_against_error(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     """Relative error against time of a call, both logarithmic: to the left is faster, below is more precise.
 
     A panel per size, the largest first, of the first wrt; every dtype in one, its unit roundoff as a dashed line.
-    `cells` (of `analysis.frames.with_error`) are of one problem and configuration. Bars are the time's 95 % interval
+    `cells` (of `frames.with_error`) are of one problem and configuration. Bars are the time's 95 % interval
     and the error's range over seeds; a ring marks the methods on the Pareto front of their dtype (`pareto.on_front`).
     """
     looks = style.styles(methods)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured, timed_or_not
-from analysis.frames import timed
-from analysis.scaling import verdicts
-from analysis.text import number
-from bench.schema import BASELINE
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.frames import timed
+from gradiometer.analysis.insights.scaling import verdicts
+from gradiometer.analysis.text import number
+from gradiometer.storage.schema import BASELINE
 
 
 def _compared(cells: pd.DataFrame) -> pd.DataFrame:

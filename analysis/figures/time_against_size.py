@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured, timed_or_not
-from analysis.frames import timed
-from analysis.scaling import tail_exponents
-from analysis.text import exponent, seconds
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.frames import timed
+from gradiometer.analysis.insights.scaling import tail_exponents
+from gradiometer.analysis.text import exponent, seconds
 
 SLOPES = {2: "n²", 3: "n³"}
 

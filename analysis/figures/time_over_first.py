@@ -9,9 +9,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from analysis.figures import annotate, layout, style
-from analysis.figures.legend import FAMILIES
-from analysis.text import interval, number, short
+from gradiometer.analysis.drawing import annotate, layout, style
+from gradiometer.analysis.drawing.legend import FAMILIES
+from gradiometer.analysis.text import interval, number, short
 
 MARKERS = "osD^vP<>X"
 NAME_ENDS = (8, 11)
@@ -22,7 +22,7 @@ def time_over_first(sizes: pd.DataFrame) -> Figure:
     """The geometric mean of a run's times over the first run's against size, with its 95 % interval: a panel per
     family, a line per run. Below 1 the run is faster.
 
-    `sizes` has run, family, size, ratio, ratio_low and ratio_high, as `analysis.compare.comparison` makes them. Raises
+    `sizes` has run, family, size, ratio, ratio_low and ratio_high, as `compare.comparison` makes them. Raises
     ValueError where it is empty.
     """
     if sizes.empty:

@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures import annotate, layout, legend, style, words
-from analysis.figures.figured import Figured
-from analysis.frames import error_summary
-from analysis.text import number
-from bench.schema import TIMED_DATA
+from gradiometer.analysis.drawing import annotate, layout, legend, style, words
+from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.frames import error_summary
+from gradiometer.analysis.text import number
+from gradiometer.storage.schema import TIMED_DATA
 
 
 def ulp_frame(scores: pd.DataFrame) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch.fx import GraphModule
 
-from bench.graph.evaluate import evaluate
-from bench.graph.polynomials import OPERATIONS, POLYNOMIALS, Polynomial, mm
-from bench.graph.trace import UnknownOperationError, overload_name, shape_of
+from gradiometer.graph.arithmetic.polynomials import OPERATIONS, POLYNOMIALS, Polynomial, mm
+from gradiometer.graph.evaluate import evaluate
+from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of
 
 
 def multiplications(graph: GraphModule) -> int:

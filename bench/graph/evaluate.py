@@ -16,7 +16,7 @@ import torch
 from torch.fx import GraphModule, Interpreter
 from torch.utils._pytree import tree_leaves, tree_map
 
-from bench.graph.trace import UnknownOperationError, overload_name
+from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 MOVES = {
     "_reshape_alias", "_unsafe_view", "alias", "as_strided", "as_strided_scatter", "cat", "clone", "constant_pad_nd",

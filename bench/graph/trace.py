@@ -9,12 +9,13 @@ import torch
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from bench.graph.decompositions import DECOMPOSITIONS
+from gradiometer.errors import GradiometerError
+from gradiometer.graph.decompositions import DECOMPOSITIONS
 
 BY_DATA = "{} depends on the data by a branch or by .item(), so it is no fixed graph"
 
 
-class TraceError(ValueError):
+class TraceError(GradiometerError):
     """A function that is no fixed graph of operations on its inputs; the message says why, in one line."""
 
 

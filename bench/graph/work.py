@@ -20,8 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from bench.graph.decompositions import DECOMPOSITIONS
-from bench.graph.trace import UnknownOperationError, overload_name
+from gradiometer.graph.decompositions import DECOMPOSITIONS
+from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 REDUCTIONS = {
     "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "max", "mean", "min", "nansum", "prod", "sum",

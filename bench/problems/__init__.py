@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.problems import linear_autoencoder, linear_autoencoder_batch, linear_autoencoder_batch_mse
-from bench.problems.problem import Form, Problem, ProblemError
+from gradiometer.problems import linear_autoencoder, linear_autoencoder_batch, linear_autoencoder_batch_mse
+from gradiometer.problems.problem import Form, Problem, ProblemError
 
 __all__ = ["PROBLEMS", "Form", "Problem", "ProblemError", "Source", "load", "shipped", "sources_for"]
 

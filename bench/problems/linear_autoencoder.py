@@ -12,8 +12,8 @@ same reason `factored` doubles a vector, not the matrix that it becomes.
 
 import torch
 
-from bench.problems.near_optimum import near_optimum
-from bench.problems.problem import Problem
+from gradiometer.problems.near_optimum import near_optimum
+from gradiometer.problems.problem import Problem
 
 
 def loss(Y, W1, W2):

@@ -12,8 +12,8 @@ N/M, and loses accuracy near the optimum, where the difference cancels.
 
 import torch
 
-from bench.problems.near_optimum import near_optimum
-from bench.problems.problem import Form, Gradients, Problem
+from gradiometer.problems.near_optimum import near_optimum
+from gradiometer.problems.problem import Form, Gradients, Problem
 
 
 def loss(X, W1, W2):

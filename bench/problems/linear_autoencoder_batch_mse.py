@@ -6,9 +6,9 @@ loss that stays finite in float16 where the sum overflows.
 
 import torch
 
-from bench.problems.linear_autoencoder_batch import DIMS, GRADIENTS, SHAPES, SOURCE
-from bench.problems.near_optimum import near_optimum
-from bench.problems.problem import Problem
+from gradiometer.problems.linear_autoencoder_batch import DIMS, GRADIENTS, SHAPES, SOURCE
+from gradiometer.problems.near_optimum import near_optimum
+from gradiometer.problems.problem import Problem
 
 
 def loss(X, W1, W2):

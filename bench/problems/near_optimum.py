@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.problems.problem import Sampler
+from gradiometer.problems.problem import Sampler
 
 RESIDUAL_SCALE = 2.0**-10
 """How far W2 is from the pseudo-inverse of W1, entry by entry (times a uniform draw from ±½)."""

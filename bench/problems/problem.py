@@ -16,13 +16,15 @@ from typing import Any
 
 import torch
 
+from gradiometer.errors import GradiometerError
+
 Gradients = Mapping["str | tuple[str, ...]", "Mapping[str, Callable[..., Any] | Form]"]
 Sampler = Callable[[str, dict[str, int], torch.Generator], dict[str, torch.Tensor] | None]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
-class ProblemError(ValueError):
+class ProblemError(GradiometerError):
     """A problem that cannot be used; the message says what was expected, what came, what to do."""
 
 

@@ -22,11 +22,11 @@ from typing import Any
 
 import torch
 
-from bench.selftest import arms
-from bench.selftest.trials import BUDGET_S, Trial
-from bench.statistics import paired_ratio
-from bench.timing import measure
-from bench.timing.clocks import Call
+from gradiometer.selftest import candidates
+from gradiometer.selftest.trials import BUDGET_S, Trial
+from gradiometer.statistics import paired_ratio
+from gradiometer.timing import measure
+from gradiometer.timing.clocks import Call
 
 PYPERF_VALUE_S = 10e-3
 """By default a value of pyperf's takes 100 ms; of those, the time allowed holds three."""
@@ -127,11 +127,11 @@ def peers(trials: int) -> Iterator[Trial]:
     """Null pairs of three durations, by every harness in shuffled order, in this process; ours in this process too."""
     torch.set_num_threads(1)
     logging.disable()
-    kinds = [(harness, duration) for harness in ("gradiometer", *PEERS) for duration in arms.DURATIONS]
+    kinds = [(harness, duration) for harness in ("gradiometer", *PEERS) for duration in candidates.DURATIONS]
     every = [(number, kind) for number in range(trials) for kind in kinds]
     random.Random(0).shuffle(every)
     for number, (harness, duration) in every:
-        make = partial(arms.operation, duration=duration)
+        make = partial(candidates.operation, duration=duration)
         started = perf_counter()
         if harness == "gradiometer":
             yield _ours(number, duration, make, started)

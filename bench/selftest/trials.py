@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from bench.selftest import arms
-from bench.statistics import paired_logs, paired_ratio
-from bench.timing import Workers, measure
-from bench.timing.measuring import Make
+from gradiometer.selftest import candidates
+from gradiometer.statistics import paired_logs, paired_ratio
+from gradiometer.timing import Workers, measure
+from gradiometer.timing.measuring import Make
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +31,14 @@ PROCESSES = 5
 BUDGET_S = 0.6
 RUN_BUDGET_S = 2.0
 """Of a run whose processes are fresh, for each pair."""
-NULL_DURATIONS = tuple(arms.DURATIONS)
+NULL_DURATIONS = tuple(candidates.DURATIONS)
 KNOWN_DURATIONS = ("0.5ms", "1ms", "3ms")
 """Shorter ones will not do: the loop takes 0.15 µs, so that six against five times 2 µs is 0.25 % less than 6/5."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One measurement of a pair; ratios are those of the second arm over the first."""
+    """One measurement of a pair; ratios are those of the second candidate over the first."""
 
     experiment: str
     condition: str
@@ -52,9 +52,9 @@ class Trial:
     verdict: str | None
     budget_s: float
     wall_s: float
-    floor_s: float | None = None
+    overhead_s: float | None = None
     time_s: float | None = None
-    """Median time of the first arm, less the floor."""
+    """Median time of the first candidate, less the overhead."""
     between: float | None = None
     """Standard deviation of the log ratio between this trial's processes."""
 
@@ -63,7 +63,7 @@ def trial_of(
     experiment: str, condition: str, duration: str, number: int, truth: float | None, pair: tuple[Make, Make],
     workers: Workers, budget_s: float, beside: dict[str, Make] | None = None,
 ) -> Trial:  # fmt: skip
-    """Measure a pair, with the arms `beside` it, by our own engine."""
+    """Measure a pair, with the candidates `beside` it, by our own engine."""
     started = perf_counter()
     first, second = pair
     samples = measure(
@@ -71,11 +71,11 @@ def trial_of(
     )
     wall_s = perf_counter() - started
     found = paired_ratio(samples, "second", "first")
-    floor_s = float(samples["floor_s"].median())
+    overhead_s = float(samples["overhead_s"].median())
     of_first = samples.loc[samples["cell_id"] == "first", "time_s"]
     return Trial(
         experiment, condition, duration, "gradiometer", number, truth, found.ratio, found.low, found.high,
-        found.verdict, budget_s, wall_s, floor_s, median(of_first) - floor_s, _between(samples),
+        found.verdict, budget_s, wall_s, overhead_s, median(of_first) - overhead_s, _between(samples),
     )  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def null_pairs(trials: int, condition: str = "quiet") -> Iterator[Trial]:
     """Two callables that do the same: an interval without 1 is an alarm, a verdict of faster or slower is false."""
     with CONDITIONS[condition](), Workers(PROCESSES) as workers:
         for number, duration in _shuffled(NULL_DURATIONS, trials):
-            pair = (partial(arms.operation, duration=duration),) * 2
+            pair = (partial(candidates.operation, duration=duration),) * 2
             yield trial_of("null", condition, duration, number, 1.0, pair, workers, BUDGET_S)
 
 
@@ -115,12 +115,15 @@ def distinct_pairs(runs: int) -> Iterator[Trial]:
     """Pairs of distinct operations, each run in fresh processes: an interval should cover the other runs' mean."""
     for number in range(runs):
         with Workers(PROCESSES) as workers:
-            for name, pair in (("x+x", (arms.doubled, arms.added)), ("jacobian", (arms.by_autograd, arms.by_jacobian))):
+            for name, pair in (
+                ("x+x", (candidates.doubled, candidates.added)),
+                ("jacobian", (candidates.by_autograd, candidates.by_jacobian)),
+            ):
                 yield trial_of("distinct", "quiet", name, number, None, pair, workers, RUN_BUDGET_S)
 
 
 def _repeated(duration: str, few: int, many: int) -> tuple[Make, Make]:
-    first, second = (partial(arms.repeated, duration=duration, times=times) for times in (few, many))
+    first, second = (partial(candidates.repeated, duration=duration, times=times) for times in (few, many))
     return first, second
 
 
@@ -142,12 +145,12 @@ def small_differences(trials: int) -> Iterator[Trial]:
             yield trial_of("difference", "quiet", name, number, many / few, pair, workers, 1.0)
 
 
-def beside_a_hostile_arm(trials: int) -> Iterator[Trial]:
-    """A pair with and without a third arm that empties the caches: neither ratio nor time should move."""
+def beside_a_hostile_candidate(trials: int) -> Iterator[Trial]:
+    """A pair with and without a third candidate that empties the caches: neither ratio nor time should move."""
     with Workers(PROCESSES) as workers:
         for number, name in _shuffled(("alone", "beside"), trials):
-            pair = (arms.by_autograd, arms.by_jacobian)
-            beside = {"hostile": arms.hostile} if name == "beside" else None
+            pair = (candidates.by_autograd, candidates.by_jacobian)
+            beside = {"hostile": candidates.hostile} if name == "beside" else None
             yield trial_of("hostile", "quiet", name, number, None, pair, workers, BUDGET_S, beside)
 
 

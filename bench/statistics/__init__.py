@@ -6,7 +6,7 @@ the machine's state, blocks of one segment do not. Over the rounds of a process 
 Student's t, its variance moderated by the whole table's where there is a table.
 """
 
-from bench.statistics.estimates import (
+from gradiometer.statistics.estimates import (
     BETWEEN_PROCESSES,
     CONFIDENCE,
     LEAST_TIME_S,
@@ -16,9 +16,9 @@ from bench.statistics.estimates import (
     paired_ratio,
     t_quantile,
 )
-from bench.statistics.moderation import moderated
-from bench.statistics.summary import filled, measured, summarise
-from bench.statistics.verdicts import BAND, LEVEL, decided, verdict_of
+from gradiometer.statistics.moderation import moderated
+from gradiometer.statistics.summary import filled, measured, summarise
+from gradiometer.statistics.verdicts import BAND, LEVEL, decided, verdict_of
 
 __all__ = [
     "BAND",

@@ -1,6 +1,6 @@
 """One time, one ratio: from samples to an estimate with its 95 % interval.
 
-Samples are a frame with the columns of `samples` in `bench.schema`; `floor_s`, the empty call's time in the same
+Samples are a frame with the columns of `samples` in `storage.schema`; `overhead_s`, the empty call's time in the same
 segment, is subtracted where it is a column too.
 """
 
@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.statistics.verdicts import verdict_of
+from gradiometer.statistics.verdicts import verdict_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 CONFIDENCE = 0.95
 LEAST_TIME_S = 1e-10
-"""A block below the floor is noise; it counts as this, so that logarithms exist."""
+"""A block below the overhead is noise; it counts as this, so that logarithms exist."""
 BETWEEN_PROCESSES = 0.027
 """Between-process standard deviation of a ratio that one process alone must allow for: the largest that was seen for
 two distinct operations of 4 µs, `x + x` and `2 * x`. `python -m bench selftest` finds this machine's own."""
@@ -61,11 +61,11 @@ def t_quantile(degrees: Any) -> Any:
 
 
 def net_s(samples: pd.DataFrame) -> pd.Series[float]:
-    """Seconds per call less the floor. The device clock has none: its events bracket the device's work alone."""
-    if "floor_s" not in samples:
+    """Seconds per call less the overhead. The device clock has none: its events bracket the device's work alone."""
+    if "overhead_s" not in samples:
         return samples["time_s"]
-    floor = samples["floor_s"].fillna(0.0).where(samples["clock"] == "wall", 0.0)
-    return (samples["time_s"] - floor).clip(lower=LEAST_TIME_S)
+    overhead = samples["overhead_s"].fillna(0.0).where(samples["clock"] == "wall", 0.0)
+    return (samples["time_s"] - overhead).clip(lower=LEAST_TIME_S)
 
 
 def block_logs(samples: pd.DataFrame, clock: str = "wall") -> pd.DataFrame:
@@ -78,7 +78,7 @@ def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataF
     """Per block: its cell, process and segment, and `log` of its time over the baseline's (`baselines`: cell → cell).
 
     Paired by round: the log of the block's time less the median log of the baseline's blocks in that round. Of
-    exchangeable arms that is a symmetric error, however skewed their blocks.
+    exchangeable candidates that is a symmetric error, however skewed their blocks.
     """
     wall = samples[samples["clock"] == "wall"]
     codes, names = pd.factorize(wall["cell_id"])
@@ -127,15 +127,15 @@ def over_processes(processes: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def paired_ratio(samples: pd.DataFrame, arm: str, baseline: str) -> Ratio:
-    """Time of `arm` over `baseline` (values of the column `cell_id`), with its interval and verdict.
+def paired_ratio(samples: pd.DataFrame, candidate: str, baseline: str) -> Ratio:
+    """Time of `candidate` over `baseline` (values of the column `cell_id`), with its interval and verdict.
 
     Raises KeyError where no round of one process holds both.
     """
-    logs = paired_logs(samples[samples["cell_id"].isin([arm, baseline])], {arm: baseline})
+    logs = paired_logs(samples[samples["cell_id"].isin([candidate, baseline])], {candidate: baseline})
     if logs.empty:
         why = "; ".join(samples.attrs.get("failures", {}).values()) or "measure them in one case"
-        raise KeyError(f"{arm} and {baseline} share no round of one process: {why}")
+        raise KeyError(f"{candidate} and {baseline} share no round of one process: {why}")
     found = over_processes(by_process(logs)).iloc[0]
     degrees = float(found["count"] - 1)
     half = float(t_quantile(degrees) * np.sqrt(found["variance"] / found["count"])) if degrees else float("nan")

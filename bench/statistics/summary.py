@@ -7,16 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from bench.schema import BASELINE
-from bench.statistics.estimates import block_logs, by_process, over_processes, paired_logs, t_quantile
-from bench.statistics.moderation import moderated
+from gradiometer.statistics.estimates import block_logs, by_process, over_processes, paired_logs, t_quantile
+from gradiometer.statistics.moderation import moderated
+from gradiometer.storage.schema import BASELINE
 
 
 def intervals_over(processes: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFrame:
     """Per cell, from `by_process` of a whole table: value, low, high, processes, degrees, blocks.
 
     Variances are moderated over the table's cells, each of the `kinds` (cell → kind) and each number of processes
-    apart, along the variance that a cell's own blocks predict: a far slower arm, called a few times, is no model for
+    apart, along the variance that a cell's own blocks predict: a far slower candidate, called a few times, is no model for
     one called thousands of times.
     """
     found = over_processes(processes).assign(degrees=np.nan)
@@ -43,7 +43,7 @@ def measured(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame)
     """
     keys = ["case_id", "process", "segment"]
     taken = samples[[*keys, "cell_id", "round", "clock", "time_s"]]
-    with_floors = taken.merge(segments[[*keys, "floor_s"]], on=keys, how="left")
+    with_floors = taken.merge(segments[[*keys, "overhead_s"]], on=keys, how="left")
     baseline_of_case = cells[cells["method"] == BASELINE].set_index("case_id")["cell_id"]
     baselines = dict(zip(cells["cell_id"], cells["case_id"].map(baseline_of_case), strict=True))
     known = {cell: base for cell, base in baselines.items() if isinstance(base, str) and base != cell}
@@ -56,7 +56,7 @@ def measured(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame)
 
 
 def summarise(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with its summary columns filled from the raw rows: times, ratios, counts, share disturbed."""
+    """`cells` with its summary columns filled from the raw rows: times, ratios, counts, share interference."""
     return cells.copy() if samples.empty else filled(cells, measured(cells, samples, segments), segments)
 
 
@@ -78,5 +78,5 @@ def filled(cells: pd.DataFrame, processes: Mapping[str, pd.DataFrame], segments:
     cells["device_time_s"] = cells["cell_id"].map(np.exp(device) if len(device) else {})
     cells["samples"] = cells["cell_id"].map(wall["blocks"]).fillna(0).astype("int64")
     cells["processes"] = cells["cell_id"].map(wall["processes"]).fillna(0).astype("int64")
-    cells["disturbed"] = cells["case_id"].map(segments.groupby("case_id", observed=True)["disturbed"].mean())
+    cells["interference"] = cells["case_id"].map(segments.groupby("case_id", observed=True)["interference"].mean())
     return cells

@@ -1,5 +1,5 @@
-"""Timing: clocks, the interleaved engine, worker processes, disturbances. `measure` is the engine as a library."""
+"""Timing: clocks, the interleaved engine, worker processes, interference. `measure` is the engine as a library."""
 
-from bench.timing.measuring import ArmError, Workers, measure
+from gradiometer.timing.measuring import CandidateError, Workers, measure
 
-__all__ = ["ArmError", "Workers", "measure"]
+__all__ = ["CandidateError", "Workers", "measure"]

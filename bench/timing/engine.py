@@ -1,10 +1,10 @@
 """The interleaved engine: one process's share of a measurement.
 
-Arms (ways to do one thing) are visited round by round, in random order, in short blocks; each block follows untimed
-calls that warm the caches the arm before it left cold; arms of like speed share one plan of calls, since unequal plans
+Candidates (ways to do one thing) are visited round by round, in random order, in short blocks; each block follows untimed
+calls that warm the caches the candidate before it left cold; candidates of like speed share one plan of calls, since unequal plans
 bias a ratio; callables are rebuilt, on a shifted heap, at each segment; the baseline is in every round, several times
-where that is cheap, and a ratio is paired within rounds. Before each segment the arms furthest from their targets are
-given more of the rounds to come. An arm far slower than the baseline gets a few calls only, each beside the baseline.
+where that is cheap, and a ratio is paired within rounds. Before each segment the candidates furthest from their targets are
+given more of the rounds to come. An candidate far slower than the baseline gets a few calls only, each beside the baseline.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from bench.timing import disturbances
-from bench.timing.arm import Arm, failed, nothing
-from bench.timing.clocks import Call, Clock, DeviceClock, WallClock
-from bench.timing.ledger import Ledger
-from bench.timing.plans import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
-from bench.timing.samples import Samples
+from gradiometer.machine import interference
+from gradiometer.timing.allocation import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
+from gradiometer.timing.candidate import Candidate, failed, nothing
+from gradiometer.timing.clocks import Call, Clock, DeviceClock, WallClock
+from gradiometer.timing.samples import Samples
+from gradiometer.timing.variance_tracker import VarianceTracker
 
 BLOCK_S = 400e-6
-"""Length of a block on a CPU: in half a second of eleven arms, ratios varied less than with 200 or 800 µs."""
+"""Length of a block on a CPU: in half a second of eleven candidates, ratios varied less than with 200 or 800 µs."""
 DEVICE_BLOCK_S = 1e-3
 """On a device each block ends in a synchronisation, which must weigh little."""
 SEGMENTS = 5
@@ -35,9 +35,9 @@ STOP_SEGMENTS = 20
 STOP_SEGMENT_S = 0.05
 """Length of a segment where a width may end the measurement: a long one would be spent before it could."""
 SLOW_S = 1e-3
-"""An arm that is FAR from the baseline is bracketed, instead of interleaved, where a call takes longer than this."""
+"""An candidate that is FAR from the baseline is bracketed, instead of interleaved, where a call takes longer than this."""
 SLOW_SHARE = 0.3
-"""Of the time, at most this goes to all slow arms together…"""
+"""Of the time, at most this goes to all slow candidates together…"""
 MOST_SLOW_VISITS = 4
 """…and at most so many calls to each, beside the one that found it slow."""
 ONCE_S = 50e-3
@@ -46,21 +46,21 @@ DEVICE_EVERY = 4
 """The device clock is read in one round out of this many."""
 LONGEST_SPIN_S = 20e-3
 """A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
-FLOOR_CALLS, WARM_FLOOR = 256, 32
-"""Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast arms' blocks."""
+OVERHEAD_CALLS, OVERHEAD_WARM_UP = 256, 32
+"""Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast candidates' blocks."""
 ALONE = Plan(1, 0)
 
 
 class Engine:
-    """Measures arms until a deadline. `visiting(name)` is told of every arm before it is called.
+    """Measures candidates until a deadline. `visiting(name)` is told of every candidate before it is called.
 
-    `failure_of` turns an exception into a status and a reason; `observe(name, result)` sees what each arm's last timed
+    `failure_of` turns an exception into a status and a reason; `observe(name, result)` sees what each candidate's last timed
     call returned, at the end of every segment, outside all blocks.
     """
 
     def __init__(
         self,
-        arms: Mapping[str, Callable[[], Call]],
+        candidates: Mapping[str, Callable[[], Call]],
         baseline: str,
         clocks: tuple[WallClock, DeviceClock | None],
         rng: random.Random,
@@ -68,15 +68,17 @@ class Engine:
         failure_of: Callable[[Exception], tuple[str, str]] = failed,
         observe: Callable[[str, Any], None] = lambda name, result: None,
     ) -> None:
-        self.arms = {name: Arm(name, make) for name, make in arms.items()}
-        self.baseline = self.arms.get(baseline) or Arm(baseline, lambda: nothing, failure=("error", "not measured"))
+        self.candidates = {name: Candidate(name, make) for name, make in candidates.items()}
+        self.baseline = self.candidates.get(baseline) or Candidate(
+            baseline, lambda: nothing, failure=("error", "not measured")
+        )
         self.wall, self.device = clocks
         self.rng, self.visiting, self.failure_of, self.observe = rng, visiting, failure_of, observe
         self.block_s = BLOCK_S if self.device is None else DEVICE_BLOCK_S
         self.samples = Samples()
         self.segments: list[dict[str, Any]] = []
         self._plans: dict[str, Plan] = {}
-        self._ledger = Ledger(baseline)
+        self._variances = VarianceTracker(baseline)
         self._round = 0
 
     def run(self, deadline: float, stop_on_width: bool = False) -> None:
@@ -84,9 +86,9 @@ class Engine:
         slow = self._calibrate()
         visits = self._slow_visits(slow, SLOW_SHARE * (deadline - perf_counter()))
         wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
-        while self._alive(self.arms):
+        while self._alive(self.candidates):
             left = max(1, wanted - len(self.segments))
-            slow_s = sum(self._call_s(self.arms[name]) for name in visits)
+            slow_s = sum(self._call_s(self.candidates[name]) for name in visits)
             segment_s = max(0.0, deadline - perf_counter() - slow_s) / left
             if stop_on_width:
                 segment_s = min(segment_s, STOP_SEGMENT_S)
@@ -97,129 +99,129 @@ class Engine:
                 return
 
     def _alive(self, names: Mapping[str, Any]) -> list[str]:
-        return [name for name in names if self.arms[name].failure is None]
+        return [name for name in names if self.candidates[name].failure is None]
 
     def _ratio(self, name: str) -> float:
-        return max(1e-9, self.arms[name].estimate_s) / max(1e-9, self.baseline.estimate_s)
+        return max(1e-9, self.candidates[name].estimate_s) / max(1e-9, self.baseline.estimate_s)
 
-    def _call_s(self, arm: Arm) -> float:
+    def _call_s(self, candidate: Candidate) -> float:
         """What a call costs the budget: its own time, and what makes it cold."""
-        return arm.estimate_s + self.wall.flush_s
+        return candidate.estimate_s + self.wall.flush_s
 
     def _is_on_target(self) -> bool:
         others = [name for name in self._alive(self._plans) if name != self.baseline.name]
-        return all(self._ledger.is_on_target(name, self._ratio(name)) for name in others)
+        return all(self._variances.is_on_target(name, self._ratio(name)) for name in others)
 
     def _calibrate(self) -> list[str]:
-        """Estimate every arm's time and plan the blocks; the arms that are too slow to interleave.
+        """Estimate every candidate's time and plan the blocks; the candidates that are too slow to interleave.
 
-        The last call that finds an arm slow counts: a block of the baseline follows it.
+        The last call that finds an candidate slow counts: a block of the baseline follows it.
         """
         slow = []
         self._estimate(self.baseline)
         self._plans = {self.baseline.name: plan_for(self._call_s(self.baseline), self.block_s)}
-        for arm in self.arms.values():
-            if arm is self.baseline:
+        for candidate in self.candidates.values():
+            if candidate is self.baseline:
                 continue
-            last_s = self._estimate(arm)
-            if arm.failure is None and self.baseline.failure is None and self._is_slow(arm.estimate_s):
-                slow.append(arm.name)
-                self._record(arm, 1, last_s, 0)
+            last_s = self._estimate(candidate)
+            if candidate.failure is None and self.baseline.failure is None and self._is_slow(candidate.estimate_s):
+                slow.append(candidate.name)
+                self._record(candidate, 1, last_s, 0)
                 self._visit(self.baseline, self._plans[self.baseline.name], 1)
                 self._end_round()
-        fast = {name: self._call_s(self.arms[name]) for name in self._alive(self.arms) if name not in slow}
+        fast = {name: self._call_s(self.candidates[name]) for name in self._alive(self.candidates) if name not in slow}
         self._plans = shared_plans(fast, self.block_s)
         return slow
 
     def _is_slow(self, seconds: float) -> bool:
         return seconds > max(SLOW_S, FAR * self.baseline.estimate_s)
 
-    def _estimate(self, arm: Arm) -> float:
-        """Estimate an arm's time by the fastest of a few calls, fewer where they are slow; the last one's, in seconds.
+    def _estimate(self, candidate: Candidate) -> float:
+        """Estimate an candidate's time by the fastest of a few calls, fewer where they are slow; the last one's, in seconds.
 
         A first call may load kernels, and is seldom enough.
         """
-        self._rebuild(arm)
+        self._rebuild(candidate)
         last_s = 0.0
         for number, calls in enumerate((1, 1, 2, 3, 3)):
-            seconds = self._timed(arm, Plan(calls, 0), self.wall)
+            seconds = self._timed(candidate, Plan(calls, 0), self.wall)
             if seconds is None:
                 break
             last_s = seconds
-            arm.estimate_s = min(seconds, arm.estimate_s or seconds)
+            candidate.estimate_s = min(seconds, candidate.estimate_s or seconds)
             beside_slow = self.baseline.estimate_s > SLOW_S and not self._is_slow(seconds)
             if number == 0 and (self.device is not None or not (beside_slow or seconds > ONCE_S)):
                 continue
-            if self._call_s(arm) > SLOW_S:
+            if self._call_s(candidate) > SLOW_S:
                 break
         return last_s
 
     def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
-        """Slow arms' names, as often as each is still to be called, in random order."""
+        """Slow candidates' names, as often as each is still to be called, in random order."""
         share = seconds / max(1, len(slow))
-        counts = {name: min(MOST_SLOW_VISITS, int(share / self._call_s(self.arms[name]))) for name in slow}
+        counts = {name: min(MOST_SLOW_VISITS, int(share / self._call_s(self.candidates[name]))) for name in slow}
         visits = [name for name, count in counts.items() for _ in range(count)]
         self.rng.shuffle(visits)
         return visits
 
     def _segment(self, seconds: float, due: list[str]) -> None:
         padding = [bytearray(self.rng.randrange(1, 4096)) for _ in range(self.rng.randrange(1, 64))]
-        floors: list[float] = []
+        overheads: list[float] = []
         gc.collect()
         gc.disable()
         until = perf_counter() + seconds
-        before = disturbances.read()
+        before = interference.read()
         try:
             for name in self._plans:
-                self._rebuild(self.arms[name])
+                self._rebuild(self.candidates[name])
             present, round_s = self._present(seconds)
             turn = 0
             while turn == 0 or perf_counter() + round_s / 2 < until:
-                floors.append(self._floor_s())
+                overheads.append(self._overhead_s())
                 due_now = [
                     n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)
                 ]
                 self._visit_round(due_now)
                 turn += 1
             for name in due:
-                self._bracket(self.arms[name])
+                self._bracket(self.candidates[name])
         finally:
             gc.enable()
-        happened = disturbances.between(before, disturbances.read())
+        happened = interference.between(before, interference.read())
         del padding
-        self._ledger.end_segment()
-        self.segments.append({"segment": len(self.segments), "floor_s": median(floors), **asdict(happened)})
-        for name in self._alive(self.arms):
-            if self.arms[name].result is not None:
-                self.observe(name, self.arms[name].result)
+        self._variances.end_segment()
+        self.segments.append({"segment": len(self.segments), "overhead_s": median(overheads), **asdict(happened)})
+        for name in self._alive(self.candidates):
+            if self.candidates[name].result is not None:
+                self.observe(name, self.candidates[name].result)
 
-    def _floor_s(self) -> float:
-        """Seconds of an empty call, by the clock that times the arms."""
+    def _overhead_s(self) -> float:
+        """Seconds of an empty call, by the clock that times the candidates."""
         if self.wall.flush_s:  # cold: every call has readings of its own
             return self.wall.block(nothing, 1)[0]
-        self.wall.block(nothing, WARM_FLOOR)
-        return self.wall.block(nothing, max([FLOOR_CALLS, *(plan.calls for plan in self._plans.values())]))[0]
+        self.wall.block(nothing, OVERHEAD_WARM_UP)
+        return self.wall.block(nothing, max([OVERHEAD_CALLS, *(plan.calls for plan in self._plans.values())]))[0]
 
     def _present(self, seconds: float) -> tuple[dict[str, float], float]:
-        """The share of the segment's rounds that each other arm is in, and what a round costs on average (seconds)."""
+        """The share of the segment's rounds that each other candidate is in, and what a round costs on average (seconds)."""
         costs = {name: self._cost_s(name) for name in self._alive(self._plans) if name != self.baseline.name}
         base_s = self._cost_s(self.baseline.name)
         base_s *= baseline_visits(sum(costs.values()), base_s)
-        needs = {name: self._ledger.need(name, self._ratio(name)) for name in costs}
-        done = {name: self._ledger.blocks(name) for name in costs}
+        needs = {name: self._variances.need(name, self._ratio(name)) for name in costs}
+        done = {name: self._variances.blocks(name) for name in costs}
         neediest = max(needs, key=lambda name: needs[name] / (1 + done[name]), default=None)
-        # The neediest arm is in every round, and pays for what every round has.
+        # The neediest candidate is in every round, and pays for what every round has.
         charged = {name: cost + base_s * (name == neediest) for name, cost in costs.items()}
         present = shares(charged, needs, done, seconds)
         return present, base_s + sum(present[name] * costs[name] for name in present)
 
     def _cost_s(self, name: str) -> float:
         """What a visit costs; nothing where there is none."""
-        alive = name in self._plans and self.arms[name].failure is None
-        return self._plans[name].cost_s(self._call_s(self.arms[name])) if alive else 0.0
+        alive = name in self._plans and self.candidates[name].failure is None
+        return self._plans[name].cost_s(self._call_s(self.candidates[name])) if alive else 0.0
 
     def _visit_round(self, names: list[str]) -> None:
-        """The arms in random order, the baseline among them as often as they are worth, at even distances."""
+        """The candidates in random order, the baseline among them as often as they are worth, at even distances."""
         self.rng.shuffle(names)
         order = list(names)
         if self.baseline.failure is None:
@@ -230,63 +232,65 @@ class Engine:
                 order.insert(round(shift + k * stretch), self.baseline.name)
         reads_device = self._round % DEVICE_EVERY == 0
         for position, name in enumerate(order):
-            self._visit(self.arms[name], self._plans[name], position, reads_device)
+            self._visit(self.candidates[name], self._plans[name], position, reads_device)
         self._end_round()
 
-    def _bracket(self, arm: Arm) -> None:
-        """One call of a slow arm between two blocks of the baseline."""
-        self._rebuild(arm)
+    def _bracket(self, candidate: Candidate) -> None:
+        """One call of a slow candidate between two blocks of the baseline."""
+        self._rebuild(candidate)
         around = self._plans.get(self.baseline.name, ALONE)
-        for position, (which, plan) in enumerate(((self.baseline, around), (arm, ALONE), (self.baseline, around))):
-            self._visit(which, plan, position, which is arm)
+        for position, (which, plan) in enumerate(
+            ((self.baseline, around), (candidate, ALONE), (self.baseline, around))
+        ):
+            self._visit(which, plan, position, which is candidate)
         self._end_round()
 
     def _end_round(self) -> None:
-        self._ledger.end_round()
+        self._variances.end_round()
         self._round += 1
 
-    def _visit(self, arm: Arm, plan: Plan, position: int, reads_device: bool = False) -> None:
-        seconds = self._timed(arm, plan, self.wall)
+    def _visit(self, candidate: Candidate, plan: Plan, position: int, reads_device: bool = False) -> None:
+        seconds = self._timed(candidate, plan, self.wall)
         if seconds is None:
             return
-        self._record(arm, plan.calls, seconds, position)
+        self._record(candidate, plan.calls, seconds, position)
         calls = min(plan.calls, 4)
         if self.device is not None and reads_device and seconds * calls < LONGEST_SPIN_S:
             self.device.expected_s = seconds * calls
-            on_device = self._timed(arm, Plan(calls, 0), self.device)
+            on_device = self._timed(candidate, Plan(calls, 0), self.device)
             if on_device is not None:
-                where = (arm.name, len(self.segments), self._round, position)
+                where = (candidate.name, len(self.segments), self._round, position)
                 self.samples.add(*where, calls, on_device, "device")
 
-    def _record(self, arm: Arm, calls: int, seconds: float, position: int) -> None:
-        where = (arm.name, len(self.segments), self._round, position)
+    def _record(self, candidate: Candidate, calls: int, seconds: float, position: int) -> None:
+        where = (candidate.name, len(self.segments), self._round, position)
         self.samples.add(*where, calls, seconds, "wall")
-        self._ledger.add(arm.name, seconds)
+        self._variances.add(candidate.name, seconds)
 
-    def _timed(self, arm: Arm, plan: Plan, clock: Clock) -> float | None:
-        """Seconds per call of one block after untimed calls; None, and a failed arm, where one raises."""
+    def _timed(self, candidate: Candidate, plan: Plan, clock: Clock) -> float | None:
+        """Seconds per call of one block after untimed calls; None, and a failed candidate, where one raises."""
 
         def visit() -> tuple[float, Any]:
             for _ in range(plan.warm):
-                arm.call()
-            return clock.block(arm.call, plan.calls)
+                candidate.call()
+            return clock.block(candidate.call, plan.calls)
 
-        found = self._attempt(arm, visit)
+        found = self._attempt(candidate, visit)
         if found is None:
             return None
-        seconds, arm.result = found
+        seconds, candidate.result = found
         return float(seconds)
 
-    def _rebuild(self, arm: Arm) -> None:
-        arm.call = self._attempt(arm, arm.make) or arm.call
+    def _rebuild(self, candidate: Candidate) -> None:
+        candidate.call = self._attempt(candidate, candidate.make) or candidate.call
 
-    def _attempt(self, arm: Arm, action: Callable[[], Any]) -> Any:
-        """The action's value; None where the arm has failed, or fails now."""
-        if arm.failure is not None:
+    def _attempt(self, candidate: Candidate, action: Callable[[], Any]) -> Any:
+        """The action's value; None where the candidate has failed, or fails now."""
+        if candidate.failure is not None:
             return None
-        self.visiting(arm.name)
+        self.visiting(candidate.name)
         try:
             return action()
         except Exception as error:
-            arm.failure = self.failure_of(error)
+            candidate.failure = self.failure_of(error)
             return None

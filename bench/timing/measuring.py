@@ -1,7 +1,7 @@
 """The engine as a library: `measure` times any callables against each other, in this process or in several fresh ones.
 
 samples = measure({"sum": make_sum, "mean": make_mean}, budget_s=1.0)
-paired_ratio(samples, "mean", "sum")        # bench.statistics
+paired_ratio(samples, "mean", "sum")        # gradiometer.statistics
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from bench.timing.clocks import Call, WallClock
-from bench.timing.engine import Engine
-from bench.timing.processes import WorkerDied, WorkerFailed, WorkerProcess
+from gradiometer.errors import GradiometerError
+from gradiometer.timing.clocks import Call, WallClock
+from gradiometer.timing.engine import Engine
+from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,23 +32,25 @@ CALL_LIMIT_S = 60.0
 """A call that lasts longer is taken for hung; its process is stopped."""
 
 
-class ArmError(ValueError):
-    """An arm that another process cannot import; the message says what was expected, what came, what to do."""
+class CandidateError(GradiometerError):
+    """An candidate that another process cannot import; the message says what was expected, what came, what to do."""
 
 
-def named(arm: str, make: Make) -> dict[str, Any]:
-    """What another process needs to import `make`: module, name, and a partial's keyword arguments. Raises ArmError."""
+def named(candidate: str, make: Make) -> dict[str, Any]:
+    """What another process needs to import `make`: module, name, and a partial's keyword arguments. Raises CandidateError."""
     whole = make if isinstance(make, functools.partial) else functools.partial(make)
     module, name = getattr(whole.func, "__module__", None), getattr(whole.func, "__qualname__", "")
     if module in (None, "__main__") or not name.isidentifier() or whole.args:
-        raise ArmError(
-            f"arm {arm!r}: expected a function at a module's top level, or functools.partial of one with keywords, "
+        raise CandidateError(
+            f"candidate {candidate!r}: expected a function at a module's top level, or functools.partial of one with keywords, "
             f"found {module}.{name or type(make).__name__}; move it to a module, or measure with processes=1"
         )
     try:
         json.dumps(whole.keywords)
     except TypeError:
-        raise ArmError(f"arm {arm!r}: its keyword arguments must be strings, numbers or lists of them") from None
+        raise CandidateError(
+            f"candidate {candidate!r}: its keyword arguments must be strings, numbers or lists of them"
+        ) from None
     return {"module": module, "name": name, "arguments": whole.keywords}
 
 
@@ -76,7 +79,7 @@ class Workers:
 
 
 def measure(
-    arms: Mapping[str, Make],
+    candidates: Mapping[str, Make],
     budget_s: float,
     processes: int = 3,
     *,
@@ -85,27 +88,27 @@ def measure(
     seed: int = 0,
     stop_on_width: bool = False,
 ) -> pd.DataFrame:
-    """Samples of all arms, interleaved, in `budget_s` seconds of wall clock over all processes, one after the other.
+    """Samples of all candidates, interleaved, in `budget_s` seconds of wall clock over all processes, one after the other.
 
-    An arm is a factory: `make()` builds the callable that is timed, afresh for every segment. With several processes it
+    An candidate is a factory: `make()` builds the callable that is timed, afresh for every segment. With several processes it
     is one that they can import: a function at a module's top level, or a `functools.partial` of one with keywords. With
     `processes=1` it is any callable, measured in this process; an interval is then about this process alone.
-    `baseline`, by default the first arm, is in every round. `stop_on_width` ends once every half-width is on target.
+    `baseline`, by default the first candidate, is in every round. `stop_on_width` ends once every half-width is on target.
 
-    One row per block, with the columns of `samples` in `bench.schema` (`cell_id` is the arm's name) and, of its
-    segment, `floor_s` and `disturbed`. What failed stands in `attrs["failures"]`, by arm. Raises ArmError and
+    One row per block, with the columns of `samples` in `storage.schema` (`cell_id` is the candidate's name) and, of its
+    segment, `overhead_s` and `interference`. What failed stands in `attrs["failures"]`, by candidate. Raises CandidateError and
     WorkerFailed.
     """
-    base = baseline or next(iter(arms))
+    base = baseline or next(iter(candidates))
     if workers is None and processes == 1:
         deadline = perf_counter() + budget_s
         gc.collect()
-        gc.freeze()  # collections between segments then look at what the arms left alone
+        gc.freeze()  # collections between segments then look at what the candidates left alone
         try:
-            return _framed([_share(arms, deadline, base, f"{seed}", stop_on_width)])
+            return _framed([_share(candidates, deadline, base, f"{seed}", stop_on_width)])
         finally:
             gc.unfreeze()
-    specs = {name: named(name, make) for name, make in arms.items()}
+    specs = {name: named(name, make) for name, make in candidates.items()}
     if workers is None:
         with Workers(processes) as workers:
             return _measure_on(workers, specs, budget_s, base, seed, stop_on_width)
@@ -120,7 +123,7 @@ def _measure_on(
     for place, process in enumerate(workers.processes):
         while remaining := {name: spec for name, spec in specs.items() if name not in failures}:
             request = {
-                "do": "measure", "arms": remaining, "baseline": baseline, "budget_s": budget_s / len(workers.processes),
+                "do": "measure", "candidates": remaining, "baseline": baseline, "budget_s": budget_s / len(workers.processes),
                 "seed": f"{seed} {place}", "stop_on_width": stop_on_width,
             }  # fmt: skip
             try:
@@ -135,22 +138,22 @@ def _measure_on(
 
 
 def _share(
-    arms: Mapping[str, Make],
+    candidates: Mapping[str, Make],
     deadline: float,
     baseline: str,
     seed: str,
     stop_on_width: bool,
     visiting: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Any]:
-    engine = Engine(arms, baseline, (WallClock(), None), random.Random(seed), visiting)
+    engine = Engine(candidates, baseline, (WallClock(), None), random.Random(seed), visiting)
     engine.run(deadline, stop_on_width)
-    failures = {name: arm.failure[1] for name, arm in engine.arms.items() if arm.failure}
+    failures = {name: candidate.failure[1] for name, candidate in engine.candidates.items() if candidate.failure}
     return {"samples": engine.samples.columns, "segments": engine.segments, "failures": failures}
 
 
 def answer(request: Mapping[str, Any], deadline: float, visiting: Callable[[str], None]) -> dict[str, Any]:
     """A worker's share of a measurement that `measure` asked for, until `deadline` (of perf_counter)."""
-    makes = {name: imported(spec) for name, spec in request["arms"].items()}
+    makes = {name: imported(spec) for name, spec in request["candidates"].items()}
     return _share(makes, deadline, request["baseline"], request["seed"], request["stop_on_width"], visiting)
 
 
@@ -159,12 +162,12 @@ def _framed(answers: list[dict[str, Any]]) -> pd.DataFrame:
 
     parts = []
     for process, told in enumerate(answers):
-        samples = pd.DataFrame(told["samples"]).rename(columns={"arm": "cell_id"})
-        segments = pd.DataFrame(told["segments"])[["segment", "floor_s", "disturbed"]]
+        samples = pd.DataFrame(told["samples"]).rename(columns={"candidate": "cell_id"})
+        segments = pd.DataFrame(told["segments"])[["segment", "overhead_s", "interference"]]
         parts.append(samples.merge(segments, on="segment").assign(case_id="measure", process=process))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     frame.attrs["failures"] = {name: why for told in answers for name, why in told["failures"].items()}
     return frame
 
 
-__all__ = ["ArmError", "WorkerFailed", "Workers", "measure"]
+__all__ = ["CandidateError", "WorkerFailed", "Workers", "measure"]

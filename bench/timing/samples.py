@@ -8,17 +8,19 @@ import numpy as np
 
 
 class Samples:
-    """Sample columns being filled; `arm` is a name, the rest are columns of `samples`."""
+    """Sample columns being filled; `candidate` is a name, the rest are columns of `samples`."""
 
     def __init__(self) -> None:
         self.columns: dict[str, list[Any]] = {
-            name: [] for name in ("arm", "segment", "round", "position", "calls", "time_s", "clock")
+            name: [] for name in ("candidate", "segment", "round", "position", "calls", "time_s", "clock")
         }
 
-    def add(self, arm: str, segment: int, round_: int, position: int, calls: int, time_s: float, clock: str) -> None:
+    def add(
+        self, candidate: str, segment: int, round_: int, position: int, calls: int, time_s: float, clock: str
+    ) -> None:
         """One block. Its time is rounded to 24 bits, far below any clock's resolution: the rest of them is noise that
         would make half of a sample's bytes.
         """
-        values = (arm, segment, round_, position, calls, float(np.float32(time_s)), clock)
+        values = (candidate, segment, round_, position, calls, float(np.float32(time_s)), clock)
         for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)

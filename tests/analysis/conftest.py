@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import schema, store
+from gradiometer.storage import schema, store
 
 SIZES = (8, 32, 128, 512)
 PROCESSES, SEGMENTS, SAMPLES = 4, 3, 2
 NOISE = {"process": 0.004, "segment": 0.006, "sample": 0.01}
-FLOOR_S = 40e-9
+OVERHEAD_S = 40e-9
 
 METHODS = {
     "textbook": "analytic", "factored": "analytic", "gram": "analytic", "gram_prepared": "analytic",
@@ -103,7 +103,7 @@ def describe(recipe: Recipe) -> dict[str, Any]:
         "versions": {"python": "3.12.1", "torch": "2.13.0", "numpy": "2.4.6"},
         "machine": {"cpu": "Imaginary Xeon", "usable_cores": 2, "cpu_flags": ["avx2", "fma"], "memory_bytes": 8 * 2**30,
                     "gpus": None, "unread": {"gpus": "NVMLError_LibraryNotFound"}},
-        "ceilings": None, "clock": {"wall_s": 200.0, "measuring_s": 160.0, "scoring_s": 20.0, "outside_share": 0.1},
+        "peak_rates": None, "clock": {"wall_s": 200.0, "measuring_s": 160.0, "scoring_s": 20.0, "outside_share": 0.1},
     }  # fmt: skip
     recipe.edit(run)
     return run
@@ -133,9 +133,9 @@ def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.ra
     segments, errors = [], []
     of_process = random.normal(0, NOISE["process"], PROCESSES)
     for process, segment in itertools.product(range(PROCESSES), range(SEGMENTS)):
-        disturbed = process == 0 and segment == 1
+        interference = process == 0 and segment == 1
         segments.append(schema.Segment(
-            recipe.name, case_id, process, segment, 0, 10**9, FLOOR_S, disturbed, "steal" if disturbed else None,
+            recipe.name, case_id, process, segment, 0, 10**9, OVERHEAD_S, interference, "steal" if interference else None,
             *[None] * 5,
         ))  # fmt: skip
         for position, cell in enumerate(cells):
@@ -145,7 +145,7 @@ def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.ra
             assert time_s is not None
             drift = of_process[process] + random.normal(0, NOISE["segment"])
             for block in range(SAMPLES):
-                noisy = recipe.scale * time_s * np.exp(drift + random.normal(0, NOISE["sample"])) + FLOOR_S
+                noisy = recipe.scale * time_s * np.exp(drift + random.normal(0, NOISE["sample"])) + OVERHEAD_S
                 row = (case_id, cell.cell_id, process, segment, block, position, 10, noisy, "wall")
                 for column, value in zip(samples, row, strict=True):
                     column_values = samples[column]

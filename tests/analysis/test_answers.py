@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis
-from analysis.answers import answers, rightness
-from analysis.scores import summarised
-from bench import schema
+from gradiometer import analysis
+from gradiometer.analysis.insights.answers import answers, rightness
+from gradiometer.analysis.scores import summarised
+from gradiometer.storage import schema
 
 ONE = "linear_autoencoder"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-import analysis
-from analysis.compare.comparison import compare
-from bench import store
+from gradiometer import analysis
+from gradiometer.analysis.compare.comparison import compare
+from gradiometer.storage import store
 
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = ("quick-20261125t005949", "quick-20261125t010328", "quick-20261125t010718")

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis
-from analysis.__main__ import main
-from analysis.compare.changes import changed
-from analysis.compare.comparison import compare
-from analysis.compare.gate import FAILURES
-from analysis.compare.page import write_comparison
-from analysis.compare.sentences import said
-from bench import schema, store
+from gradiometer import analysis
+from gradiometer.analysis.cli import main
+from gradiometer.analysis.compare.changes import changed
+from gradiometer.analysis.compare.comparison import compare
+from gradiometer.analysis.compare.gate import FAILURES
+from gradiometer.analysis.compare.page import write_comparison
+from gradiometer.analysis.compare.sentences import said
+from gradiometer.storage import schema, store
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 GRIDS = ((ONE, "W1", "float32"), (ONE, "W2", "float32"), (BATCH, "W1", "float32"))
@@ -31,15 +31,15 @@ def first(make_run):
 
 @pytest.fixture(scope="module")
 def other(make_run, tmp_path_factory):
-    """Another run of the same machine, made to differ: `other(factor=…, error=…, floor=…, status=…, ids=…, edit=…)`.
+    """Another run of the same machine, made to differ: `other(factor=…, error=…, overhead=…, status=…, ids=…, edit=…)`.
 
     `factor` and `error` say of a cell by what its times and errors are multiplied, `status` which status it has; `ids`
-    are (old, new) in its names; `edit` changes run.json. Each takes the row of `cells`. `floor` says by what an empty
+    are (old, new) in its names; `edit` changes run.json. Each takes the row of `cells`. `overhead` says by what an empty
     call's time is multiplied in a case, by its name.
     """
     base = make_run(name="other", grids=GRIDS, seed=7)
 
-    def made(factor=None, error=None, floor=None, status=None, ids=None, edit=None, **columns):
+    def made(factor=None, error=None, overhead=None, status=None, ids=None, edit=None, **columns):
         folder = tmp_path_factory.mktemp("results") / "other"
         shutil.copytree(base, folder)
         tables = {name: store.read_table(folder, name) for name in schema.TABLES}
@@ -48,8 +48,8 @@ def other(make_run, tmp_path_factory):
             if say:
                 factors = pd.Series([say(row) for row in cells.to_dict("records")], cells.index)
                 tables[name][column] *= tables[name]["cell_id"].astype(object).map(factors)
-        if floor:
-            tables["segments"]["floor_s"] *= tables["segments"]["case_id"].astype(object).map(floor).astype(float)
+        if overhead:
+            tables["segments"]["overhead_s"] *= tables["segments"]["case_id"].astype(object).map(overhead).astype(float)
         for name, value in columns.items():
             tables["cells"][name] = value
         if status:
@@ -146,7 +146,7 @@ def test_a_case_in_another_state_of_the_machine_is_no_news(first, other):
         first,
         other(
             factor=lambda cell: 1.3 if (cell["problem"], cell["size"]) == (BATCH, 128) else 1.0,
-            floor=lambda case: 1.25 if "-n8-" in case else 0.8 if "-n512-" in case else 1.0,
+            overhead=lambda case: 1.25 if "-n8-" in case else 0.8 if "-n512-" in case else 1.0,
         ),
     )
     assert not NEWS & {*compared.cells["verdict"], *compared.methods["verdict"], *compared.cases["verdict"]}
@@ -154,7 +154,7 @@ def test_a_case_in_another_state_of_the_machine_is_no_news(first, other):
 
 
 def test_a_machine_whose_empty_calls_are_slower_too_is_not_said_to_compute_slower(first, other):
-    compared = compare(first, other(factor=lambda cell: 1.15, floor=lambda case: 1.15))
+    compared = compare(first, other(factor=lambda cell: 1.15, overhead=lambda case: 1.15))
     assert compared.whole["verdict"].tolist() == ["undecided"]
     assert compared.whole["ratio"].item() == pytest.approx(1.15, rel=0.02)
     assert "an empty call takes 1.15 times A's time" in told(compared)["Time"]

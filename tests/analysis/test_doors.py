@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from analysis.__main__ import main
+from gradiometer.analysis.cli import main
 
 ONE = "linear_autoencoder"
 

@@ -1,4 +1,4 @@
-"""Why ratios are large, found again in runs whose overheads, work and ceilings are known."""
+"""Why ratios are large, found again in runs whose overheads, work and peak_rates are known."""
 
 import re
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-import analysis
-from analysis.explained import costs, explained, sentences
-from analysis.work import with_limits
+from gradiometer import analysis
+from gradiometer.analysis.insights.explained import costs, explained, sentences
+from gradiometer.analysis.work import with_limits
 
 ONE = "linear_autoencoder"
 PEAK, BANDWIDTH = 1e11, 1e10

@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import analysis
-from analysis.figures import FIGURES, render, speedup, style
-from analysis.figures.annotate import spread
-from analysis.figures.overflow_frontier import LOSS, MARKS
-from analysis.figures.pareto import on_front
-from analysis.figures.svg import as_svg
-from analysis.frames import methods_of
-from analysis.scores import summarised
-from analysis.work import with_limits
-from bench.schema import DTYPES
+from gradiometer import analysis
+from gradiometer.analysis.drawing import render, style
+from gradiometer.analysis.drawing.annotate import spread
+from gradiometer.analysis.drawing.pareto import on_front
+from gradiometer.analysis.drawing.svg import as_svg
+from gradiometer.analysis.figures import FIGURES, speedup
+from gradiometer.analysis.figures.overflow_frontier import LOSS, MARKS
+from gradiometer.analysis.frames import methods_of
+from gradiometer.analysis.scores import summarised
+from gradiometer.analysis.work import with_limits
+from gradiometer.storage.schema import DTYPES
 
 ONE = "linear_autoencoder"
 DRAWN = {figure.name: figure for figure in FIGURES}
@@ -32,8 +33,8 @@ def work(method, n):
     return (n**3 if method == "textbook" else 6 * n**2), 6 * n**2
 
 
-def with_ceilings(run):
-    run["ceilings"] = [
+def with_peak_rates(run):
+    run["peak_rates"] = [
         {
             "device": "cpu", "threads": 1, "numerics": "ieee", "bytes_per_s": {"100000000": BANDWIDTH},
             "flops_per_s": dict.fromkeys(DTYPES, PEAK),
@@ -49,13 +50,13 @@ def of_few(truth):
 
 def limited(run_folder):
     found = analysis.load([run_folder])
-    return dataclasses.replace(found, cells=with_limits(found.cells, found.runs[0]["ceilings"]))
+    return dataclasses.replace(found, cells=with_limits(found.cells, found.runs[0]["peak_rates"]))
 
 
 @pytest.fixture(scope="module")
 def frames(make_run):
     grids = ((ONE, "W1", "float32"), (ONE, "W1", "float16"))
-    found = limited(make_run(name="few", sizes=(8, 128, 512), grids=grids, work=work, edit=with_ceilings))
+    found = limited(make_run(name="few", sizes=(8, 128, 512), grids=grids, work=work, edit=with_peak_rates))
     return dataclasses.replace(found, scores=summarised(in_full(found)))
 
 
@@ -369,7 +370,7 @@ ODD = {
 
 @pytest.mark.parametrize("odd", ODD)
 def test_odd_runs_have_figures_without_empty_panels_or_warnings(make_run, odd):
-    fields = {"sizes": (8, 32), "grids": ((ONE, "W1", "float32"),), "work": work, "edit": with_ceilings}
+    fields = {"sizes": (8, 32), "grids": ((ONE, "W1", "float32"),), "work": work, "edit": with_peak_rates}
     fields |= {"truth": of_few(lambda method, n: 1e-6 * n)} | ODD[odd]
     frames = limited(make_run(**fields))
     with warnings.catch_warnings():

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-import analysis
-from analysis.frames import error_summary, flatten, with_error
-from bench.store import StoreError
+from gradiometer import analysis
+from gradiometer.analysis.frames import error_summary, flatten, with_error
+from gradiometer.storage.store import StoreError
 
 
 def test_load_gives_every_table_as_plain_columns(run_folder):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import analysis
-from analysis import scaling
-from analysis.generated import METHODS, Plan, generate
-from bench import schema, store
+from gradiometer import analysis
+from gradiometer.analysis.insights import scaling
+from gradiometer.storage import schema, store
+from tests.analysis.generated import METHODS, Plan, generate
 
 PLAN = Plan("tiny", problems=2, wrts=2, sizes=5, dtypes=2, configurations=2, processes=3, segments=2, rounds=2, seeds=2)
 

@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-import analysis
-from analysis import drawing, report
-from analysis.figures import FIGURES
-from analysis.scores import summarised
-from bench import schema
+from gradiometer import analysis
+from gradiometer.analysis.figures import FIGURES
+from gradiometer.analysis.report import build, figure_selection
+from gradiometer.analysis.scores import summarised
+from gradiometer.storage import schema
 
 ONE = "linear_autoencoder"
 NASTY = (
@@ -135,7 +135,7 @@ def frames(make_run):
 def written(frames, tmp_path_factory):
     """The report of a run that is hostile in every text at once."""
     folder = tmp_path_factory.mktemp("hostile")
-    report.write_report(hostile(frames), folder)
+    build.write_report(hostile(frames), folder)
     return folder
 
 
@@ -148,17 +148,17 @@ def test_every_text_of_a_run_is_shown_as_text(written):
 
 @pytest.mark.parametrize("table", STEERING)
 def test_texts_that_steer_are_shown_as_text_too(frames, table, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "MOST_FIGURES", 0)
+    monkeypatch.setattr(figure_selection, "MOST_FIGURES", 0)
     for column in STEERING[table]:
-        report.write_report(spoiled(frames, table, [column]), tmp_path / column)
+        build.write_report(spoiled(frames, table, [column]), tmp_path / column)
         assert_harmless(tmp_path / column)
 
 
 def test_names_that_become_one_file_name_are_kept_apart(frames, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "FIGURES", [figure for figure in FIGURES if figure.name == "speedup"])
+    monkeypatch.setattr(figure_selection, "FIGURES", [figure for figure in FIGURES if figure.name == "speedup"])
     names = ("a b", "a/b", "../a b")
     cells = [frames.cells.assign(problem=name, cell_id=frames.cells["cell_id"] + name) for name in names]
-    report.write_report(dataclasses.replace(frames, cells=pd.concat(cells, ignore_index=True)), tmp_path)
+    build.write_report(dataclasses.replace(frames, cells=pd.concat(cells, ignore_index=True)), tmp_path)
     assert len(list(tmp_path.glob("figures/speedup-*.svg"))) == len(names)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import analysis
-from analysis import launches, report
+from gradiometer import analysis
+from gradiometer.analysis.insights import launches
+from gradiometer.analysis.report import build
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -52,7 +53,7 @@ def test_the_page_of_a_run_on_a_gpu_says_what_waits_for_launches(tmp_path):
     frames = analysis.load([RESULTS / "quick-20261123t043929"])
     kept = frames.cells["problem"].eq("linear_autoencoder") & frames.cells["wrt"].eq("W1")
     few = frames.cells[kept & frames.cells["method"].isin(["autograd", "factored", "textbook"])]
-    report.write_report(dataclasses.replace(frames, cells=few), tmp_path)
+    build.write_report(dataclasses.replace(frames, cells=few), tmp_path)
     page = (tmp_path / "report.md").read_text("utf-8")
     assert "Launch-bound (wall ÷ device time above 1.2): autograd at every size measured, n = 8 to 512 (1" in page
     assert "| wall ÷ device |" in page

@@ -5,9 +5,9 @@ import itertools
 
 import pytest
 
-import analysis
-from analysis import pages
-from analysis.compare.machines import side_by_side
+from gradiometer import analysis
+from gradiometer.analysis.compare.machines import side_by_side
+from gradiometer.analysis.report import output
 
 ONE = "linear_autoencoder"
 SMALL = {"grids": ((ONE, "W1", "float32"),), "sizes": (8, 128)}
@@ -54,7 +54,7 @@ def test_each_run_is_told_against_the_first(frames):
 def test_its_tables_are_files_with_what_their_ratios_cross(frames, tmp_path):
     machines = side_by_side(frames)
     for table in machines.tables:
-        pages.write_csv(tmp_path / f"{table.name}.csv", table)
+        output.write_csv(tmp_path / f"{table.name}.csv", table)
     with (tmp_path / "gpu-against_first.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(frames.of_run("first").cells)

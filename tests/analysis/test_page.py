@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import analysis
-from analysis import drawing, report
+from gradiometer import analysis
+from gradiometer.analysis.report import build, figure_selection
 
 RESULTS = Path(__file__).parents[2] / "results"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -18,8 +18,8 @@ def folder(tmp_path_factory):
     """The report of a real run, with one figure to show how figures lie."""
     where = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drawing, "MOST_FIGURES", 1)
-        report.write_report(analysis.load([RESULTS / "quick-20261125t005949"]), where)
+        patch.setattr(figure_selection, "MOST_FIGURES", 1)
+        build.write_report(analysis.load([RESULTS / "quick-20261125t005949"]), where)
     return where
 
 

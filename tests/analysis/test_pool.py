@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-import analysis
-from analysis.__main__ import main
-from analysis.pool import pooled
-from bench.store import StoreError
+from gradiometer import analysis
+from gradiometer.analysis.cli import main
+from gradiometer.analysis.pool import pooled
+from gradiometer.storage.store import StoreError
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from analysis import reduce as module
-from analysis.reduce import reduce
-from bench.store import StoreError
+from gradiometer.analysis import reduce as module
+from gradiometer.analysis.reduce import reduce
+from gradiometer.storage.store import StoreError
 
 TABLE = pa.table({"cell": pa.array(["a", "b", "a"]).dictionary_encode(), "time_s": [1.0, 2.0, 3.0]})
 

@@ -8,9 +8,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-import analysis
-from analysis import drawing, findings, report
-from analysis.work import with_limits
+from gradiometer import analysis
+from gradiometer.analysis.insights import findings
+from gradiometer.analysis.report import build, figure_selection
+from gradiometer.analysis.work import with_limits
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 NASTY = r"<script>alert(1)</script> $\frac{x$ a|b [x](http://x) ![y](http://y) " + "\u202eשלום " + "long" * 75
@@ -32,7 +33,7 @@ def page(make_run, tmp_path_factory):
     statuses = {"jacrev": ("error", FORMULA), "func_vjp": ("error", f"{NASTY} 1"), "backward": ("crashed", None)}
     run = make_run(name="nasty", sizes=(8, 128, 512), grids=grids, edit=nasty, statuses=statuses)
     folder = tmp_path_factory.mktemp("out") / "report"
-    report.write_report(analysis.load([run]), folder)
+    build.write_report(analysis.load([run]), folder)
     return folder
 
 
@@ -110,13 +111,13 @@ def test_figures_are_files_and_inline(page):
 
 def test_how_it_was_measured_is_told(page):
     text = " ".join(Tags((page / "report.html").read_text("utf-8")).text)
-    for words in ("segments (8.3 %) were disturbed: steal", "python", "3.12.1", "Words", "unit roundoff"):
+    for words in ("segments (8.3 %) were interference: steal", "python", "3.12.1", "Words", "unit roundoff"):
         assert words in text
 
 
 def test_two_runs_make_one_page_with_files_of_their_own(make_run, tmp_path):
     runs = [make_run(name=name, sizes=(8, 32), grids=((ONE, "W1", "float64"),)) for name in ("one", "two")]
-    report.write_report(analysis.load(runs), tmp_path)
+    build.write_report(analysis.load(runs), tmp_path)
     assert {file.name for file in (tmp_path / "tables").glob("*cells.csv")} == {"one-cells.csv", "two-cells.csv"}
     one, two = ({file.stem.split("-")[1] for file in (tmp_path / "figures").glob(f"{n}-*.svg")} for n in ("one", "two"))
     assert one == two and {"speedup", "time"} <= one and "error" not in one  # float64 has no error here
@@ -130,7 +131,7 @@ def test_a_run_that_measured_nothing_still_has_a_page(make_run, tmp_path):
     frames = analysis.load([make_run(name="lost", sizes=(8,), grids=((ONE, "W1", "float32"),), edit=bare)])
     untimed = dict.fromkeys(("time_s", "time_low_s", "time_high_s", "ratio", "ratio_low", "ratio_high"), np.nan)
     lost = frames.cells.assign(status="crashed", reason="its process ended", **untimed)
-    report.write_report(dataclasses.replace(frames, cells=lost, scores=frames.scores.head(0)), tmp_path)
+    build.write_report(dataclasses.replace(frames, cells=lost, scores=frames.scores.head(0)), tmp_path)
     text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
     assert "0 of 12 cells are ok" in text and "12 of 12" in text
     assert "Nothing was measured that could be drawn" in text and "Nothing could be measured" in text
@@ -179,9 +180,9 @@ def test_forms_that_cannot_be_told_apart_are_both_named(make_run):
 
 
 def test_a_page_has_room_for_so_many_figures_and_says_which_had_none(make_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(drawing, "MOST_FIGURES", 1)
+    monkeypatch.setattr(figure_selection, "MOST_FIGURES", 1)
     runs = [make_run(name=name, sizes=(8, 32), grids=((ONE, "W1", "float32"),)) for name in ("first", "second")]
-    report.write_report(analysis.load(runs), tmp_path)
+    build.write_report(analysis.load(runs), tmp_path)
     files = {file.name for file in (tmp_path / "figures").iterdir()}
     assert files == {f"first-speedup-{ONE}.svg", "machines.svg"}
     text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
@@ -193,7 +194,7 @@ def test_how_fast_a_refuted_form_is_is_no_finding(make_run, tmp_path):
     run = make_run(
         name="refuted", sizes=(8, 32), grids=((ONE, "W1", "float32"),), statuses={"textbook": ("wrong", "2 x")}
     )
-    report.write_report(analysis.load(run), tmp_path)
+    build.write_report(analysis.load(run), tmp_path)
     text = " ".join(Tags((tmp_path / "report.html").read_text("utf-8")).text)
     assert "factored is the fastest form" in text or "factored, the only form" in text
     for words in (

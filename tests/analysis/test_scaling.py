@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-import analysis
-from analysis import scaling
+from gradiometer import analysis
+from gradiometer.analysis.insights import scaling
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from analysis.scores import KEYS, RANGE, READ, SUMMARY, summarised
-from bench import schema
+from gradiometer.analysis.scores import KEYS, RANGE, READ, SUMMARY, summarised
+from gradiometer.storage import schema
 
 METRICS = ["rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max"]
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from analysis.work import with_limits
+from gradiometer.analysis.work import with_limits
 
 CEILINGS = [
     {
@@ -37,7 +37,7 @@ def test_a_bandwidth_is_that_of_copies_no_smaller(moved, rate):
 
 
 @pytest.mark.parametrize(
-    ("columns", "ceilings"),
+    ("columns", "peak_rates"),
     [
         ({}, None),
         ({}, [{"device": "cpu"}, 7]),
@@ -46,6 +46,6 @@ def test_a_bandwidth_is_that_of_copies_no_smaller(moved, rate):
         ({"flops": None}, CEILINGS),
     ],
 )
-def test_what_is_not_known_is_null(columns, ceilings):
-    found = with_limits(cells(**columns), ceilings).iloc[0]
+def test_what_is_not_known_is_null(columns, peak_rates):
+    found = with_limits(cells(**columns), peak_rates).iloc[0]
     assert pd.isna(found["limit_s"]) and pd.isna(found["limit_share"]) and found["limited_by"] is None

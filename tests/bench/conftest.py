@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import store
+from gradiometer.storage import store
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import pytest
 
 RIGHT = """
 import torch
-from bench.problems import Problem
+from gradiometer.problems import Problem
 
 def loss(A, x):
     return ((A @ x) ** 2).sum() / 2

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.cache import Cache, content_key, folder
-from bench.graph.trace import trace
+from gradiometer.accuracy.cache import Cache, content_key, folder
+from gradiometer.graph.trace import trace
 
 ONE = [np.array("limbs"), np.arange(6.0).reshape(2, 3), np.full((), np.nan)]
 

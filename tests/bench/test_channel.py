@@ -2,9 +2,11 @@ import subprocess
 import sys
 from time import monotonic, monotonic_ns
 
-from bench.timing.channel import Watch
+from gradiometer.workers.channel import Watch
 
-HAMMER = "import sys; from bench.timing.channel import Watch; w = Watch(int(sys.argv[1]))\nwhile True: w.enter(1)"
+HAMMER = (
+    "import sys; from gradiometer.workers.channel import Watch; w = Watch(int(sys.argv[1]))\nwhile True: w.enter(1)"
+)
 
 
 def test_a_reading_is_never_torn_within_a_field():

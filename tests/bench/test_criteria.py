@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import criteria
+from tests.research import criteria
 
 
 @pytest.mark.slow

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from bench import store
-from bench.methods import METHODS, Objective
-from bench.timing import memory
-from bench.timing.clocks import DeviceClock, clocks_for
-from bench.timing.worker import failure_of
+from gradiometer.cost import memory
+from gradiometer.methods import METHODS, Objective
+from gradiometer.storage import store
+from gradiometer.timing.clocks import DeviceClock, clocks_for
+from gradiometer.workers.worker import failure_of
 
 pytestmark = [
     pytest.mark.cuda,

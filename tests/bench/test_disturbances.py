@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bench import schema
-from bench.timing import disturbances, gpu
-from bench.timing.disturbances import Reading
-from bench.timing.gpu import Gpu
+from gradiometer.machine import gpu, interference
+from gradiometer.machine.gpu import Gpu
+from gradiometer.machine.interference import Reading
+from gradiometer.storage import schema
 
 STRANGER = 4_194_305  # above the largest number that Linux gives
 
@@ -48,26 +48,26 @@ class FakeNvml:
 
 @pytest.fixture
 def on_gpu(monkeypatch):
-    """on_gpu(**answers): the disturbance that two readings around nothing find, on a case of such a GPU."""
+    """on_gpu(**answers): the interference that two readings around nothing find, on a case of such a GPU."""
 
     def measured(**answers):
         nvml = FakeNvml(**answers)
         device = Gpu(nvml, "GPU-1", lambda pid: pid != STRANGER)
         monkeypatch.setattr(gpu, "opened", lambda: device)
-        before = replace(disturbances.read(), pressure_s=0.0)
-        after = replace(disturbances.read(), pressure_s=0.0, at_ns=before.at_ns + 10**9)
-        return disturbances.between(before, after), nvml
+        before = replace(interference.read(), pressure_s=0.0)
+        after = replace(interference.read(), pressure_s=0.0, at_ns=before.at_ns + 10**9)
+        return interference.between(before, after), nvml
 
-    disturbances.watch("cuda")
+    interference.watch("cuda")
     yield measured
-    disturbances.watch("cpu")
+    interference.watch("cpu")
 
 
 def test_a_quiet_gpu_is_read_and_not_marked(on_gpu):
     found, nvml = on_gpu()
     assert (found.frequency_mhz, found.temperature_c, found.power_w) == (1900, 41, 350.5)
     assert (found.throttling, found.foreign_processes) == ("none", 0)
-    assert not found.disturbed and found.reason is None
+    assert not found.interference and found.reason is None
     assert nvml.asked.count("nvmlInit") == 1
     assert len(nvml.asked) == 2 + 2 + 5  # opened once; one question before and after, five more at the end
 
@@ -86,13 +86,13 @@ def test_a_quiet_gpu_is_read_and_not_marked(on_gpu):
 )
 def test_what_slows_a_gpu_marks_the_segment(on_gpu, answers, reason):
     found, _ = on_gpu(**answers)
-    assert found.disturbed
+    assert found.interference
     assert reason in found.reason
 
 
 @pytest.mark.parametrize("bits", [0x1, 0x2, 0x100])
 def test_an_idle_gpu_or_a_clock_that_someone_set_is_no_disturbance(on_gpu, bits):
-    assert not on_gpu(nvmlDeviceGetCurrentClocksThrottleReasons=bits)[0].disturbed
+    assert not on_gpu(nvmlDeviceGetCurrentClocksThrottleReasons=bits)[0].interference
 
 
 def test_what_the_driver_does_not_tell_is_null_with_a_reason(on_gpu):
@@ -101,7 +101,7 @@ def test_what_the_driver_does_not_tell_is_null_with_a_reason(on_gpu):
     assert found.power_w is None and found.foreign_processes is None
     assert "power_w: Not Supported" in found.unread
     assert "foreign_processes: the driver does not know this process by its number" in found.unread
-    assert found.frequency_mhz == 1900 and not found.disturbed
+    assert found.frequency_mhz == 1900 and not found.interference
 
 
 def test_without_a_driver_everything_is_null_with_its_reason(on_gpu):
@@ -123,9 +123,9 @@ def test_the_processes_of_a_run_are_its_worker_its_coordinator_and_the_other_wor
 
 
 def quiet(seconds=1.0, **counters):
-    """The disturbance of a stretch in which these counters grew from 0."""
+    """The interference of a stretch in which these counters grew from 0."""
     before = Reading(0, 0, 0.0, 0.0)
-    return disturbances.between(before, replace(before, at_ns=int(seconds * 1e9), **counters))
+    return interference.between(before, replace(before, at_ns=int(seconds * 1e9), **counters))
 
 
 @pytest.mark.parametrize(
@@ -140,15 +140,15 @@ def quiet(seconds=1.0, **counters):
 )
 def test_a_machine_with_other_work_marks_the_segment(counters, reason):
     found = quiet(**counters)
-    assert found.disturbed is (reason is not None)
+    assert found.interference is (reason is not None)
     assert found.reason is None if reason is None else reason in found.reason
 
 
-@pytest.mark.parametrize(("load", "disturbed"), [(0.5, False), (10_000.0, True)])
-def test_the_load_stands_in_where_pressure_is_not_told(monkeypatch, load, disturbed):
+@pytest.mark.parametrize(("load", "interference"), [(0.5, False), (10_000.0, True)])
+def test_the_load_stands_in_where_pressure_is_not_told(monkeypatch, load, interference):
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0))
-    assert quiet(pressure_s=None).disturbed is disturbed
-    assert quiet().disturbed is False
+    assert quiet(pressure_s=None).interference is interference
+    assert quiet().interference is False
 
 
 @pytest.mark.parametrize("content", [None, "", "some avg10=0.00 total=x\n"])
@@ -156,14 +156,14 @@ def test_pressure_that_cannot_be_read_is_null_with_a_reason(tmp_path, monkeypatc
     path = tmp_path / "cpu"
     if content is not None:
         path.write_text(content)
-    monkeypatch.setattr(disturbances, "PRESSURE", path)
-    reading = disturbances.read()
+    monkeypatch.setattr(interference, "PRESSURE", path)
+    reading = interference.read()
     assert reading.pressure_s is None
     assert reading.unread["pressure_s"]
     assert str(tmp_path) not in reading.unread["pressure_s"]
     path.write_text("some avg10=1.00 avg60=0.00 avg300=0.00 total=2500000\nfull avg10=0.00 total=9\n")
-    assert disturbances.read().pressure_s == 2.5
+    assert interference.read().pressure_s == 2.5
 
 
 def test_every_field_of_a_disturbance_is_a_column():
-    assert set(disturbances.Disturbance.__dataclass_fields__) <= set(schema.columns(schema.Segment))
+    assert set(interference.Interference.__dataclass_fields__) <= set(schema.columns(schema.Segment))

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.timing import engine, plans
-from bench.timing.clocks import WallClock
-from bench.timing.engine import Engine
-from bench.timing.ledger import Ledger
+from gradiometer.timing import allocation, engine
+from gradiometer.timing.clocks import WallClock
+from gradiometer.timing.engine import Engine
+from gradiometer.timing.variance_tracker import VarianceTracker
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -21,11 +21,11 @@ def collections_take_no_time():
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=3), st.floats(1e-7, 10), min_size=1, max_size=12))
-def test_arms_of_like_speed_share_one_plan(estimates):
-    shared = plans.shared_plans(estimates, engine.BLOCK_S)
+def test_candidates_of_like_speed_share_one_plan(estimates):
+    shared = allocation.shared_plans(estimates, engine.BLOCK_S)
     for one, slow in estimates.items():
         for other, fast in estimates.items():
-            if fast <= slow <= plans.ALIKE * fast:
+            if fast <= slow <= allocation.ALIKE * fast:
                 assert shared[one] == shared[other]
 
 
@@ -34,17 +34,17 @@ def test_arms_of_like_speed_share_one_plan(estimates):
     [(2e-6, 4, 256), (60e-6, 2, 8), (500e-6, 2, 4), (2e-3, 1, 4), (5e-3, 1, 1), (20e-3, 0, 1)],
 )
 def test_a_block_is_a_power_of_two_of_calls_after_untimed_ones(estimate, warm, calls):
-    assert plans.plan_for(estimate, engine.BLOCK_S) == plans.Plan(calls, warm)
+    assert allocation.plan_for(estimate, engine.BLOCK_S) == allocation.Plan(calls, warm)
 
 
 @given(
     st.lists(st.tuples(st.floats(1e-6, 1e-2), st.floats(0.1, 1e4), st.integers(0, 500)), min_size=1, max_size=12),
     st.floats(1e-3, 1.0),
 )
-def test_the_neediest_arm_is_in_every_round_and_no_arm_that_is_better_off_gets_more(arms, seconds):
-    names = [str(i) for i in range(len(arms))]
-    costs, needs, done = (dict(zip(names, values, strict=True)) for values in zip(*arms, strict=True))
-    share = plans.shares(costs, needs, done, seconds)
+def test_the_neediest_candidate_is_in_every_round_and_no_candidate_that_is_better_off_gets_more(candidates, seconds):
+    names = [str(i) for i in range(len(candidates))]
+    costs, needs, done = (dict(zip(names, values, strict=True)) for values in zip(*candidates, strict=True))
+    share = allocation.shares(costs, needs, done, seconds)
     assert max(share.values()) == 1.0 and min(share.values()) >= 0
     for one in names:
         for other in names:
@@ -53,22 +53,22 @@ def test_the_neediest_arm_is_in_every_round_and_no_arm_that_is_better_off_gets_m
 
 
 def test_a_far_ratio_is_measured_less_finely():
-    assert plans.target_of(1.0) == plans.target_of(7.9) == plans.target_of(1 / 7.9) == plans.TARGET
-    assert plans.target_of(100) == pytest.approx(0.23, abs=0.01)
+    assert allocation.target_of(1.0) == allocation.target_of(7.9) == allocation.target_of(1 / 7.9) == allocation.TARGET
+    assert allocation.target_of(100) == pytest.approx(0.23, abs=0.01)
 
 
 def test_what_disturbs_a_round_is_in_both_of_its_blocks_and_cancels():
-    ledger, rng = Ledger("autograd"), random.Random(0)
+    tracker, rng = VarianceTracker("autograd"), random.Random(0)
     for _ in range(5):
         for _ in range(20):
             slowness = rng.uniform(1, 10)
             for name, seconds in (("autograd", 40e-6), ("factored", 20e-6)):
-                ledger.add(name, slowness * seconds)
-            ledger.end_round()
-        ledger.end_segment()
-    assert ledger.blocks("factored") == 100
-    assert ledger.is_on_target("factored", 0.5)
-    assert ledger.need("factored", 0.5) < 1e-3 < Ledger("autograd").need("factored", 0.5)
+                tracker.add(name, slowness * seconds)
+            tracker.end_round()
+        tracker.end_segment()
+    assert tracker.blocks("factored") == 100
+    assert tracker.is_on_target("factored", 0.5)
+    assert tracker.need("factored", 0.5) < 1e-3 < VarianceTracker("autograd").need("factored", 0.5)
 
 
 class FakeClock(WallClock):
@@ -80,8 +80,8 @@ class FakeClock(WallClock):
         return seconds or 1e-9, results[-1]
 
 
-def measured(arms, seconds=0.05, baseline="autograd", **options):
-    machine = Engine(arms, baseline, (FakeClock(), None), random.Random(0), **options)
+def measured(candidates, seconds=0.05, baseline="autograd", **options):
+    machine = Engine(candidates, baseline, (FakeClock(), None), random.Random(0), **options)
     machine.run(engine.perf_counter() + seconds)
     return machine
 
@@ -90,7 +90,7 @@ def taking(seconds):
     return lambda: lambda: (seconds, "result")
 
 
-def test_every_segment_rebuilds_and_visits_every_arm_in_changing_order():
+def test_every_segment_rebuilds_and_visits_every_candidate_in_changing_order():
     builds = count()
 
     def rebuilt():
@@ -102,9 +102,9 @@ def test_every_segment_rebuilds_and_visits_every_arm_in_changing_order():
     assert segments >= 2
     assert next(builds) == segments + 1  # and once to find out how fast it is
     for segment in range(segments):
-        seen = {a for a, s in zip(columns["arm"], columns["segment"], strict=True) if s == segment}
+        seen = {a for a, s in zip(columns["candidate"], columns["segment"], strict=True) if s == segment}
         assert seen == {"autograd", "factored", "jacrev"}
-    firsts = {a for a, p in zip(columns["arm"], columns["position"], strict=True) if p == 0}
+    firsts = {a for a, p in zip(columns["candidate"], columns["position"], strict=True) if p == 0}
     assert len(firsts) > 1
 
 
@@ -112,13 +112,13 @@ def test_the_baseline_is_in_every_round():
     machine = measured({name: taking(seconds) for name, seconds in (("autograd", 40e-6), ("a", 30e-6), ("b", 90e-6))})
     columns = machine.samples.columns
     rounds = set(columns["round"])
-    assert rounds == {r for a, r in zip(columns["arm"], columns["round"], strict=True) if a == "autograd"}
+    assert rounds == {r for a, r in zip(columns["candidate"], columns["round"], strict=True) if a == "autograd"}
 
 
-def test_a_far_slower_arm_gets_few_calls_each_beside_blocks_of_the_baseline():
+def test_a_far_slower_candidate_gets_few_calls_each_beside_blocks_of_the_baseline():
     machine = measured({"autograd": taking(40e-6), "central_difference": taking(30e-3)})
     columns = machine.samples.columns
-    rows = list(zip(columns["arm"], columns["segment"], columns["round"], strict=True))
+    rows = list(zip(columns["candidate"], columns["segment"], columns["round"], strict=True))
     found, *later = (index for index, row in enumerate(rows) if row[0] == "central_difference")
     assert len(later) <= engine.MOST_SLOW_VISITS
     assert rows[found + 1] == ("autograd", *rows[found][1:])  # the call that found it slow: a block follows
@@ -126,15 +126,15 @@ def test_a_far_slower_arm_gets_few_calls_each_beside_blocks_of_the_baseline():
         assert rows[index - 1] == rows[index + 1] == ("autograd", *rows[index][1:])
 
 
-def test_a_slow_arm_takes_no_time_from_the_fast_ones():
-    """What its own calls cost: once, in a round of every arm's blocks, they left the fast arms three blocks in all."""
+def test_a_slow_candidate_takes_no_time_from_the_fast_ones():
+    """What its own calls cost: once, in a round of every candidate's blocks, they left the fast candidates three blocks in all."""
     fast = {name: taking(40e-6) for name in ("autograd", "textbook", "factored")}
     columns = measured(fast | {"jacfwd": taking(4e-3)}, 0.2).samples.columns
-    calls = {name: columns["arm"].count(name) for name in (*fast, "jacfwd")}
+    calls = {name: columns["candidate"].count(name) for name in (*fast, "jacfwd")}
     assert min(calls[name] for name in fast) > 5 * calls["jacfwd"]
 
 
-def test_an_arm_that_raises_half_way_is_left_out_and_the_rest_goes_on():
+def test_an_candidate_that_raises_half_way_is_left_out_and_the_rest_goes_on():
     calls = count()
 
     def sometimes():
@@ -143,22 +143,22 @@ def test_an_arm_that_raises_half_way_is_left_out_and_the_rest_goes_on():
         return (40e-6, "odd")
 
     machine = measured({"autograd": taking(40e-6), "odd": lambda: sometimes})
-    assert machine.arms["odd"].failure == ("error", "ArithmeticError: enough")
-    assert machine.arms["autograd"].failure is None
+    assert machine.candidates["odd"].failure == ("error", "ArithmeticError: enough")
+    assert machine.candidates["autograd"].failure is None
     assert max(machine.samples.columns["segment"]) == len(machine.segments) - 1 >= 1
 
 
-@pytest.mark.parametrize("arms", [{"autograd": None}, {"autograd": None, "other": 40e-6}])
-def test_a_baseline_that_raises_leaves_the_others_to_be_timed(arms):
+@pytest.mark.parametrize("candidates", [{"autograd": None}, {"autograd": None, "other": 40e-6}])
+def test_a_baseline_that_raises_leaves_the_others_to_be_timed(candidates):
     def broken():
         raise ArithmeticError("no")
 
-    machine = measured({name: taking(seconds) if seconds else lambda: broken for name, seconds in arms.items()})
-    assert machine.arms["autograd"].failure
-    assert ("other" in machine.samples.columns["arm"]) == ("other" in arms)
+    machine = measured({name: taking(seconds) if seconds else lambda: broken for name, seconds in candidates.items()})
+    assert machine.candidates["autograd"].failure
+    assert ("other" in machine.samples.columns["candidate"]) == ("other" in candidates)
 
 
-def test_the_watch_is_told_of_an_arm_before_it_is_called():
+def test_the_watch_is_told_of_an_candidate_before_it_is_called():
     told = []
 
     def call():
@@ -166,8 +166,8 @@ def test_the_watch_is_told_of_an_arm_before_it_is_called():
         return (40e-6, "only")
 
     machine = measured({"only": lambda: call}, 0.01, visiting=told.append)
-    assert machine.arms["only"].failure is None
-    assert machine.samples.columns["arm"]
+    assert machine.candidates["only"].failure is None
+    assert machine.samples.columns["candidate"]
 
 
 def test_the_last_result_of_every_segment_is_observed():

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from bench.graph.adjoint import derivative
-from bench.graph.balls import Widening, balls
-from bench.graph.enclosure import in_balls
-from bench.graph.evaluate import UndecidedError, evaluate
-from bench.graph.literals import half_unit, literal_precision, significant_bits
-from bench.graph.magnitudes import magnitudes
-from bench.graph.polynomials import polynomial
-from bench.graph.trace import TraceError, UnknownOperationError, trace
+from gradiometer.graph.arithmetic.balls import Widening, balls
+from gradiometer.graph.arithmetic.enclosure import in_balls
+from gradiometer.graph.arithmetic.magnitudes import magnitudes
+from gradiometer.graph.arithmetic.polynomials import polynomial
+from gradiometer.graph.derivative.adjoint import derivative
+from gradiometer.graph.evaluate import UndecidedError, evaluate
+from gradiometer.graph.literals import half_unit, literal_precision, significant_bits
+from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -231,9 +231,9 @@ def test_an_unknown_operation_names_itself_its_function_and_its_table():
     with pytest.raises(UnknownOperationError) as caught:
         evaluate(graph, (V,), balls())
     assert str(caught.value) == (
-        "i0 (aten.i0.default) in bessel: balls have no rule for it; add one to OPERATIONS in bench/graph/balls.py"
+        "i0 (aten.i0.default) in bessel: balls have no rule for it; add one to OPERATIONS in bench/graph/arithmetic/balls.py"
     )
-    with pytest.raises(UnknownOperationError, match=r"i0.*in bessel.*RULES in bench/graph/cotangents.py"):
+    with pytest.raises(UnknownOperationError, match=r"i0.*in bessel.*RULES in bench/graph/derivative/cotangents.py"):
         derivative(trace(lambda x: torch.special.i0(x).sum(), (V,), "bessel"), (V,), [0])
 
 
@@ -243,7 +243,7 @@ def test_an_unknown_operation_names_itself_its_function_and_its_table():
         lambda x: (x * 10).to(torch.int64) * x,  # a jump
         lambda x: functional.pad(x, (1, 1), value=2.0),  # its new entries are no input's
         lambda x: torch.scatter_reduce(x, 0, torch.zeros(7, dtype=torch.int64), x, "amax"),
-        lambda x: torch.div(x, 0.5, rounding_mode="floor"),
+        lambda x: torch.div(x, 0.5, rounding_mode="overhead"),
     ],
 )
 def test_an_overload_that_means_something_else_is_not_taken_for_a_known_one(function):

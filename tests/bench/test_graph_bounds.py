@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from bench.bounds import FORWARD, Bounds, forward_function, graph_name
-from bench.gradients import as_tuple
-from bench.graph.bounds import share, worst_case
-from bench.graph.trace import trace
-from bench.inputs import draw, rounded
-from bench.methods import METHODS, objective, prepare_form
-from bench.problems import PROBLEMS
-from bench.reference import References
-from bench.schema import DATA, DTYPES
-from bench.verify.forms import form_function, torch_function
+from gradiometer.accuracy.bounds import FORWARD, Bounds, forward_function, graph_name
+from gradiometer.accuracy.gradients import as_tuple
+from gradiometer.accuracy.reference import References
+from gradiometer.graph.arithmetic.bounds import share, worst_case
+from gradiometer.graph.trace import trace
+from gradiometer.methods import METHODS, objective, prepare_form
+from gradiometer.problems import PROBLEMS
+from gradiometer.problems.inputs import draw, rounded
+from gradiometer.storage.schema import DATA, DTYPES
+from gradiometer.verification.forms import form_function, torch_function
 
 SHARING = ("autograd", "backward", "jacobian", "func_grad", "func_vjp")  # one graph, hence one bound
 FORWARD_MODE = ("jacfwd", "jacobian_forward")

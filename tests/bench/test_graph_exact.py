@@ -11,16 +11,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import inputs
-from bench.graph.adjoint import derivative
-from bench.graph.enclosure import PrecisionError, exact, in_balls, in_integers, in_limbs, of_limbs
-from bench.graph.evaluate import evaluate
-from bench.graph.integers import INTEGERS, Integers
-from bench.graph.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError, lift, mm, peak
-from bench.graph.trace import trace
-from bench.methods import prepare_form
-from bench.problems import PROBLEMS
-from bench.schema import DATA, DTYPES
+from gradiometer.graph.arithmetic.enclosure import PrecisionError, exact, in_balls, in_integers, in_limbs, of_limbs
+from gradiometer.graph.arithmetic.integers import INTEGERS, Integers
+from gradiometer.graph.arithmetic.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError, lift, mm, peak
+from gradiometer.graph.derivative.adjoint import derivative
+from gradiometer.graph.evaluate import evaluate
+from gradiometer.graph.trace import trace
+from gradiometer.methods import prepare_form
+from gradiometer.problems import PROBLEMS, inputs
+from gradiometer.storage.schema import DATA, DTYPES
 
 
 def tight(i, hi):

@@ -6,8 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import inputs
-from bench.problems import PROBLEMS, Problem, ProblemError
+from gradiometer.problems import PROBLEMS, Problem, ProblemError, inputs
 
 SINGLE, BATCH = PROBLEMS["linear_autoencoder"], PROBLEMS["linear_autoencoder_batch"]
 

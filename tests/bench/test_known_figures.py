@@ -11,14 +11,14 @@ from statistics import median
 import pytest
 import torch
 
-from bench import metrics
-from bench.cache import Cache
-from bench.gradients import as_tuple
-from bench.inputs import draw, rounded
-from bench.methods import METHODS, objective, prepare_form
-from bench.problems import PROBLEMS
-from bench.reference import References
-from bench.schema import DTYPES
+from gradiometer.accuracy import metrics
+from gradiometer.accuracy.cache import Cache
+from gradiometer.accuracy.gradients import as_tuple
+from gradiometer.accuracy.reference import References
+from gradiometer.methods import METHODS, objective, prepare_form
+from gradiometer.problems import PROBLEMS
+from gradiometer.problems.inputs import draw, rounded
+from gradiometer.storage.schema import DTYPES
 
 pytestmark = pytest.mark.slow
 

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from bench.__main__ import main
-from bench.methods import METHODS
-from bench.notebook import norms
-from bench.problems import PROBLEMS, load
-from bench.study import STUDIES
-from bench.template import TEMPLATE, write
-from bench.verify import verify
+from gradiometer.cli import main
+from gradiometer.methods import METHODS
+from gradiometer.notebook import norms
+from gradiometer.problems import PROBLEMS, load
+from gradiometer.study.study_file import STUDIES
+from gradiometer.template import TEMPLATE, write
+from gradiometer.verification import verify
 
 
 def test_the_notebooks_own_comparison_still_comes_out_as_it_did():
@@ -104,6 +104,6 @@ def test_bad_usage_is_one_line_and_exit_two(monkeypatch, capsys, arguments):
 
 
 def test_help_costs_no_torch():
-    modules = "bench.__main__, bench.schema, bench.store, bench.statistics, bench.headlines, bench.pytest_plugin"
+    modules = "gradiometer.cli, gradiometer.storage.schema, gradiometer.storage.store, gradiometer.statistics, gradiometer.study.headlines, gradiometer.pytest_plugin"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

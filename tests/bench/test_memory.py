@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from bench.cases import Case
-from bench.methods import METHODS
-from bench.problems import PROBLEMS
-from bench.timing import memory
-from bench.timing.memory import peak_bytes
-from bench.timing.setting import CaseSetting
+from gradiometer.cost import memory
+from gradiometer.cost.memory import peak_bytes
+from gradiometer.methods import METHODS
+from gradiometer.problems import PROBLEMS
+from gradiometer.study.plan import Case
+from gradiometer.workers.case_instance import CaseInstance
 
 
 def test_the_peak_is_what_is_held_at_one_time():
@@ -30,7 +30,7 @@ def test_the_model_of_memory_is_above_what_is_measured_and_near_it_where_it_grow
     for wrt in PROBLEMS[problem].wrts:
         for size in (4, 16):
             case = Case(PROBLEMS[problem], wrt, size, (), dtype, "cpu", 1, "ieee", "hot", (), (), 1)
-            setting = CaseSetting(case.problem, case.request(), "uniform", 0)
+            setting = CaseInstance(case.problem, case.request(), "uniform", 0)
             for method in [*setting.forms, *(name for name in METHODS if METHODS[name].exists_on("cpu"))]:
                 if setting.losses(method) <= 64:
                     measured = peak_bytes(lambda s=setting, name=method: s.gradient(name))

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import metrics
-from bench.schema import DTYPES
+from gradiometer.accuracy import metrics
+from gradiometer.storage.schema import DTYPES
 
 FLOAT32 = DTYPES["float32"]
 

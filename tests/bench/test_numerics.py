@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from bench.problems import Problem
-from bench.timing import numerics
-from bench.timing.channel import Watch
-from bench.timing.worker import Worker, failure_of
+from gradiometer.machine import numerics
+from gradiometer.problems import Problem
+from gradiometer.workers.channel import Watch
+from gradiometer.workers.worker import Worker, failure_of
 
 
 def in_force():

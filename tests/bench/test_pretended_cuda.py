@@ -1,6 +1,6 @@
 """A CUDA case through the worker on a machine without one: tensors stay on the CPU, torch.cuda's answers are made up.
 
-It shows that clocks, flushes, peaks and disturbances of a CUDA case reach the answer, not that they are right on a GPU.
+It shows that clocks, flushes, peaks and interference of a CUDA case reach the answer, not that they are right on a GPU.
 """
 
 from time import perf_counter, sleep
@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bench.problems import shipped
-from bench.timing import clocks, disturbances, gpu
-from bench.timing.channel import Watch
-from bench.timing.setting import CaseSetting
-from bench.timing.worker import Worker
+from gradiometer.machine import gpu, interference
+from gradiometer.problems import shipped
+from gradiometer.timing import clocks
+from gradiometer.workers.case_instance import CaseInstance
+from gradiometer.workers.channel import Watch
+from gradiometer.workers.worker import Worker
 
 
 class Event:
@@ -43,9 +44,9 @@ def answer_on_cuda(monkeypatch):
         monkeypatch.setattr(torch.cuda, name, answer)
     state = gpu.State(1900.0, 1980.0, 41.0, 350.5, 0)
     monkeypatch.setattr(gpu, "opened", lambda: SimpleNamespace(throttles=lambda _: 0x4, state=lambda: state))
-    zeros, init = torch.zeros, CaseSetting.__init__
+    zeros, init = torch.zeros, CaseInstance.__init__
     monkeypatch.setattr(torch, "zeros", lambda *shape, device, **options: zeros(*shape, **options))
-    monkeypatch.setattr(CaseSetting, "__init__", lambda self, p, case, *draw: init(self, p, case | here, *draw))
+    monkeypatch.setattr(CaseInstance, "__init__", lambda self, p, case, *draw: init(self, p, case | here, *draw))
     here = {"device": "cpu"}
 
     def ask(cache):
@@ -64,7 +65,7 @@ def answer_on_cuda(monkeypatch):
     for cached in remembered:
         cached.cache_clear()
     yield ask
-    disturbances.watch("cpu")
+    interference.watch("cpu")
     for cached in remembered:
         cached.cache_clear()
 
@@ -74,8 +75,8 @@ def test_a_cuda_case_has_both_clocks_peaks_and_the_gpus_disturbances(answer_on_c
     answer = answer_on_cuda(cache)
     assert answer["failures"] == {}
     samples = answer["samples"]
-    assert set(zip(samples["arm"], samples["clock"], strict=True)) == {
-        (arm, clock) for arm in (0, 1) for clock in ("wall", "device")
+    assert set(zip(samples["candidate"], samples["clock"], strict=True)) == {
+        (candidate, clock) for candidate in (0, 1) for clock in ("wall", "device")
     }
     assert min(samples["time_s"]) > 0
     assert answer["peak_memory_bytes"] == {"factored": 4000, "autograd": 4000}

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from bench.gradients import as_tuple
-from bench.inputs import draw, rounded
-from bench.methods import METHODS, objective, prepare_form
-from bench.problems import PROBLEMS, Form, Problem, ProblemError, load
+from gradiometer.accuracy.gradients import as_tuple
+from gradiometer.methods import METHODS, objective, prepare_form
+from gradiometer.problems import PROBLEMS, Form, Problem, ProblemError, load
+from gradiometer.problems.inputs import draw, rounded
 
 CELLS = [
     (problem, wrt, method)
@@ -100,7 +100,7 @@ def test_a_file_that_defines_no_problem_is_told_in_one_line(tmp_path, content, s
 def test_a_shipped_name_is_refused_and_a_changed_file_noticed(tmp_path):
     file = tmp_path / "mine.py"
     text = (
-        "from bench.problems import Problem\nproblem = Problem(name={!r}, loss=lambda x: x.sum(), shapes={{'x': 'n'}}, "
+        "from gradiometer.problems import Problem\nproblem = Problem(name={!r}, loss=lambda x: x.sum(), shapes={{'x': 'n'}}, "
         "dims={{'n': 1.0}}, gradients={{'x': {{'f': lambda x: x / x}}}})\n"
     )
     file.write_text(text.format("linear_autoencoder"))

@@ -1,7 +1,7 @@
-from bench.derivations import load_request, verdicts_on
-from bench.problems import load
-from bench.template import TEMPLATE
-from bench.timing.processes import WorkerFailed, WorkerProcess
+from gradiometer.problems import load
+from gradiometer.template import TEMPLATE
+from gradiometer.verification.client import load_request, verdicts_on
+from gradiometer.workers.processes import WorkerFailed, WorkerProcess
 
 
 def test_a_file_that_changes_meanwhile_is_told_every_time_and_never_waited_for(tmp_path):

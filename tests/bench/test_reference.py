@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import metrics, reference
-from bench.cache import Cache
-from bench.graph import enclosure
-from bench.graph.enclosure import exact
-from bench.inputs import draw, rounded
-from bench.problems import PROBLEMS, Problem
-from bench.reference import References
-from bench.schema import DATA, DTYPES
+from gradiometer.accuracy import metrics, reference
+from gradiometer.accuracy.cache import Cache
+from gradiometer.accuracy.reference import References
+from gradiometer.graph.arithmetic import enclosure
+from gradiometer.graph.arithmetic.enclosure import exact
+from gradiometer.problems import PROBLEMS, Problem
+from gradiometer.problems.inputs import draw, rounded
+from gradiometer.storage.schema import DATA, DTYPES
 
 BATCH = PROBLEMS["linear_autoencoder_batch"]
 

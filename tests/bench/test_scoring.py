@@ -3,12 +3,12 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from bench.cases import Case
-from bench.headlines import digits_kept
-from bench.problems import PROBLEMS
-from bench.reference import Reference
-from bench.schema import DTYPES
-from bench.scoring import Draw, Gradient, error_row
+from gradiometer.accuracy.reference import Reference
+from gradiometer.accuracy.scoring import Draw, Gradient, error_row
+from gradiometer.problems import PROBLEMS
+from gradiometer.storage.schema import DTYPES
+from gradiometer.study.headlines import digits_kept
+from gradiometer.study.plan import Case
 
 BATCH = PROBLEMS["linear_autoencoder_batch"]
 ERRORS = ("rel_fro", "rel_max", "comp_max", "ulp_max", "ulp_mean", "ulp_p50", "ulp_p99", "digits", "bwd_max_u")

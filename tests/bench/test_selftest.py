@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.selftest import arms, judge
-from bench.selftest.trials import Trial, frame_of
+from gradiometer.selftest import assessment, candidates
+from gradiometer.selftest.trials import Trial, frame_of
 
 
 def trial(experiment, duration="50us", **fields):
@@ -24,7 +24,7 @@ def pairs(experiment, out, of, truth=1.0, **fields):
 
 
 def said(trials):
-    return {line.text.split(";")[0].split(":")[0]: line.is_met for line in judge.lines(frame_of(trials))}
+    return {line.text.split(";")[0].split(":")[0]: line.is_met for line in assessment.lines(frame_of(trials))}
 
 
 @pytest.mark.parametrize(("out", "met"), [(0, False), (5, True), (9, False)])
@@ -58,7 +58,7 @@ def test_known_ratios_are_covered(out, met):
 def test_a_run_covers_the_mean_of_the_others(half, met):
     ratios = 1.7 * np.exp(np.random.default_rng(0).normal(0, 0.008, 40))
     rows = [trial("distinct", ratio=r, low=r * (1 - half), high=r * (1 + half), between=0.01) for r in ratios]
-    (line,) = judge.lines(frame_of(rows))
+    (line,) = assessment.lines(frame_of(rows))
     assert line.is_met is met and "between processes 1.00%" in str(line)
 
 
@@ -75,14 +75,14 @@ def test_a_peer_is_worse_better_or_not_told_apart():
     assert found["error of a null ratio in 0.60 s"] is True
 
 
-def test_differences_and_a_hostile_arm():
+def test_differences_and_a_hostile_candidate():
     found = [trial("difference", "+3%", verdict="slower", low=1.02)] * 19
     missed = [trial("difference", "+3%", verdict="undecided", low=0.99)]
     assert said(found + missed)["+3% in 0.6 s"] is True
     assert said(found + missed * 2)["+3% in 0.6 s"] is False
     alone = [trial("hostile", "alone", ratio=1.7, time_s=1e-4)] * 20
     beside = [trial("hostile", "beside", ratio=1.7, time_s=1.05e-4)] * 20
-    (line,) = judge.lines(frame_of(alone + beside))
+    (line,) = assessment.lines(frame_of(alone + beside))
     assert line.is_met is False and "the time +5.00%" in str(line)
 
 
@@ -96,6 +96,6 @@ def test_rows_go_to_parquet_and_back(tmp_path):
 
 def test_what_is_repeated_is_repeated(monkeypatch):
     calls = []
-    monkeypatch.setattr(arms, "_operation", lambda size: lambda: calls.append(size))
-    arms.repeated("1ms", 21)()
+    monkeypatch.setattr(candidates, "_operation", lambda size: lambda: calls.append(size))
+    candidates.repeated("1ms", 21)()
     assert len(calls) == 21

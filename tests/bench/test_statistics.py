@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import schema, statistics
-from bench.statistics import moderation, verdicts
+from gradiometer import statistics
+from gradiometer.statistics import moderation, verdicts
+from gradiometer.storage import schema
 
 ROUNDS = 3
 
 
-def made(true_ratio, processes, between, within, seed, segments=6, arm="arm", base="base"):
-    """Samples of two arms whose ratio varies by `between` over processes and `within` over segments (log scale)."""
+def made(true_ratio, processes, between, within, seed, segments=6, candidate="candidate", base="base"):
+    """Samples of two candidates whose ratio varies by `between` over processes and `within` over segments (log scale)."""
     rng = np.random.default_rng(seed)
     rows = []
     for process in range(processes):
@@ -21,8 +22,8 @@ def made(true_ratio, processes, between, within, seed, segments=6, arm="arm", ba
         for segment in range(segments):
             own = rng.normal(0, within)
             for round_ in range(ROUNDS):
-                drift = rng.normal(0, 0.3)  # the machine's own, common to both arms
-                for name, log in ((base, drift), (arm, drift + np.log(true_ratio) + shift + own)):
+                drift = rng.normal(0, 0.3)  # the machine's own, common to both candidates
+                for name, log in ((base, drift), (candidate, drift + np.log(true_ratio) + shift + own)):
                     rows.append(("case", name, "wall", process, segment, segment * ROUNDS + round_, 1e-5 * np.exp(log)))
     return pd.DataFrame(rows, columns=["case_id", "cell_id", "clock", "process", "segment", "round", "time_s"])
 
@@ -30,7 +31,7 @@ def made(true_ratio, processes, between, within, seed, segments=6, arm="arm", ba
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     covered = 0
     for seed in range(200):
-        found = statistics.paired_ratio(made(1.05, 4, 0.01, 0.002, seed, segments=2), "arm", "base")
+        found = statistics.paired_ratio(made(1.05, 4, 0.01, 0.002, seed, segments=2), "candidate", "base")
         covered += found.low <= 1.05 <= found.high
     assert 0.91 <= covered / 200 <= 0.985
 
@@ -39,7 +40,7 @@ def test_pooling_segments_would_not():
     """What the process as unit guards against: the same data, its segments taken as independent."""
     covered = 0
     for seed in range(100):
-        logs = statistics.paired_logs(made(1.05, 4, 0.01, 0.002, seed), {"arm": "base"})
+        logs = statistics.paired_logs(made(1.05, 4, 0.01, 0.002, seed), {"candidate": "base"})
         medians = logs.groupby(["process", "segment"])["log"].median()
         half = statistics.t_quantile(len(medians) - 1) * medians.std() / len(medians) ** 0.5
         covered += abs(medians.mean() - math.log(1.05)) <= half
@@ -47,16 +48,16 @@ def test_pooling_segments_would_not():
 
 
 def test_what_slows_both_blocks_of_a_round_cancels():
-    found = statistics.paired_ratio(made(2.0, 3, 0.0, 1e-4, 0), "arm", "base")
+    found = statistics.paired_ratio(made(2.0, 3, 0.0, 1e-4, 0), "candidate", "base")
     assert found.ratio == pytest.approx(2.0, rel=1e-3)
     assert found.high / found.low < 1.002
 
 
 def test_blocks_of_another_round_are_no_pair():
     samples = made(2.0, 3, 0.0, 0.0, 0)
-    samples.loc[samples["cell_id"] == "arm", "round"] += 1000
+    samples.loc[samples["cell_id"] == "candidate", "round"] += 1000
     with pytest.raises(KeyError, match="share no round"):
-        statistics.paired_ratio(samples, "arm", "base")
+        statistics.paired_ratio(samples, "candidate", "base")
 
 
 def test_skewed_noise_and_unequal_numbers_of_blocks_do_not_bias_a_null_pair():
@@ -66,10 +67,10 @@ def test_skewed_noise_and_unequal_numbers_of_blocks_do_not_bias_a_null_pair():
         for process in range(4)
         for segment in range(200)
         for round_ in range(6)
-        for name in (("base", "arm") if round_ < 3 else ("base",))
+        for name in (("base", "candidate") if round_ < 3 else ("base",))
     ]
     samples = pd.DataFrame(rows, columns=["case_id", "cell_id", "clock", "process", "segment", "round", "time_s"])
-    found = statistics.paired_ratio(samples, "arm", "base")
+    found = statistics.paired_ratio(samples, "candidate", "base")
     assert found.ratio == pytest.approx(1, abs=0.02)
 
 
@@ -77,7 +78,10 @@ def test_skewed_noise_and_unequal_numbers_of_blocks_do_not_bias_a_null_pair():
 @given(st.floats(0.1, 10), st.integers(2, 6), st.integers(0, 2**31))
 def test_a_ratio_and_its_inverse_are_reciprocal(ratio, processes, seed):
     samples = made(ratio, processes, 0.02, 0.01, seed)
-    one, other = statistics.paired_ratio(samples, "arm", "base"), statistics.paired_ratio(samples, "base", "arm")
+    one, other = (
+        statistics.paired_ratio(samples, "candidate", "base"),
+        statistics.paired_ratio(samples, "base", "candidate"),
+    )
     assert one.ratio * other.ratio == pytest.approx(1)
     assert one.low * other.high == pytest.approx(1)
 
@@ -99,14 +103,14 @@ def test_verdicts_against_the_band(low, high, verdict):
 
 @pytest.mark.parametrize(("ratio", "verdict"), [(1.05, "undecided"), (0.95, "undecided"), (1.5, "slower")])
 def test_one_process_alone_decides_only_beyond_what_processes_differ_by(ratio, verdict):
-    found = statistics.paired_ratio(made(ratio, 1, 0.0, 1e-4, 0), "arm", "base")
+    found = statistics.paired_ratio(made(ratio, 1, 0.0, 1e-4, 0), "candidate", "base")
     assert found.processes == 1 and "one process alone" in str(found)
     assert found.high / found.low < 1.001
     assert found.verdict == verdict
 
 
 def test_the_floor_is_subtracted_from_wall_time_and_never_leaves_nothing():
-    samples = made(1.0, 2, 0, 0, 0).assign(floor_s=1e-3)
+    samples = made(1.0, 2, 0, 0, 0).assign(overhead_s=1e-3)
     assert np.exp(statistics.block_logs(samples)["log"]).max() == pytest.approx(1e-10)
     on_device = statistics.block_logs(samples.assign(clock="device"), "device")
     assert np.exp(on_device["log"]).min() > 1e-6
@@ -204,8 +208,8 @@ def test_cells_are_filled_from_raw_rows_and_the_baseline_is_one():
         {"case_id": "case", "cell_id": [f"case-{m}" for m in ("autograd", "textbook", "jacfwd")],
          "method": ["autograd", "textbook", "jacfwd"], "family": ["reverse", "analytic", "forward"]}
     )  # fmt: skip
-    samples = made(0.5, 3, 0.01, 0.01, 0, arm="case-textbook", base="case-autograd")
-    segments = samples[["case_id", "process", "segment"]].drop_duplicates().assign(floor_s=0.0, disturbed=False)
+    samples = made(0.5, 3, 0.01, 0.01, 0, candidate="case-textbook", base="case-autograd")
+    segments = samples[["case_id", "process", "segment"]].drop_duplicates().assign(overhead_s=0.0, interference=False)
     found = statistics.summarise(cells, samples, segments).set_index("method")
     assert found.loc["autograd", ["ratio", "ratio_low", "ratio_high"]].tolist() == [1, 1, 1]
     assert found.loc["textbook", "ratio"] == pytest.approx(0.5, rel=0.05)

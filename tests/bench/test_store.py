@@ -3,8 +3,8 @@ import json
 import pandas as pd
 import pytest
 
-from bench import schema, store
-from bench.schema import Cell, Error, Segment
+from gradiometer.storage import schema, store
+from gradiometer.storage.schema import Cell, Error, Segment
 
 RUN = "quick-20260101t000000"
 
@@ -60,7 +60,7 @@ def test_tables_come_from_the_journal_and_replace_it(folder):
     cells = store.read_table(folder, "cells").set_index("method")
     assert cells.loc["autograd", "time_s"] == pytest.approx(2e-5 - 1e-7, rel=1e-3)
     assert cells.loc["autograd", "ratio"] == 1
-    assert cells.loc["autograd", "disturbed"] == 0.5
+    assert cells.loc["autograd", "interference"] == 0.5
     assert cells.loc["autograd", "processes"] == 2
     assert pd.isna(store.read_table(folder, "errors")["rel_fro"].iloc[0])
     assert store.read_description(folder)["state"] == "complete"

@@ -3,11 +3,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from bench import grid, study
-from bench.grid import Limits
-from bench.prediction import Predictions
-from bench.problems import PROBLEMS, Problem, Source, shipped
-from bench.study import StudyError
+from gradiometer.cost.forecast import Forecast
+from gradiometer.problems import PROBLEMS, Problem, Source, shipped
+from gradiometer.study import grid, study_file
+from gradiometer.study.grid import Limits
+from gradiometer.study.study_file import StudyError
 
 SOURCES = {name: shipped(name) for name in PROBLEMS}
 LAPTOP = Limits({"cpu": 16_000_000_000})
@@ -26,7 +26,7 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_in_a_line():
     size = [3]
     """
     with pytest.raises(StudyError) as caught:
-        study.parse(text, "mine")
+        study_file.parse(text, "mine")
     assert sorted(str(caught.value).splitlines()) == [
         "mine: budget_s: found -1; accepted: a number above 0.0",
         "mine: grid[0].dtypes[0]: found 'float23'; accepted: 'float16', 'bfloat16', 'float32' or 'float64'",
@@ -43,12 +43,12 @@ def test_all_mistakes_of_a_file_are_told_at_once_each_in_a_line():
 @pytest.mark.parametrize("text", ["[[grid]\n", "a = ", "[[grid]]\nsizes = [8", "\x00"])
 def test_what_is_not_toml_is_told_in_a_line(text):
     with pytest.raises(StudyError, match="mine: not TOML: ") as caught:
-        study.parse(text, "mine")
+        study_file.parse(text, "mine")
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_names_are_told_with_the_nearest():
-    asked = study.parse(
+    asked = study_file.parse(
         '[[grid]]\nsizes = [8]\nproblems = ["linear_autoencodr"]\nmethods = ["jacref"]\ndims = {q = 2.0}\n', "x"
     )
     with pytest.raises(StudyError) as caught:
@@ -58,15 +58,15 @@ def test_unknown_names_are_told_with_the_nearest():
     assert "x: grid[0].dims: found 'q'; accepted: n, p, m" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", study.STUDIES)
+@pytest.mark.parametrize("name", study_file.STUDIES)
 def test_built_in_studies_are_valid_and_plan_unique_cells(name):
-    plan = grid.plan(study.find(name), SOURCES, LAPTOP)
+    plan = grid.plan(study_file.find(name), SOURCES, LAPTOP)
     assert len({cell.cell_id for cell in plan.cells}) == len(plan.cells) > 20
     assert {cell.case.problem.name for cell in plan.cells} <= set(PROBLEMS)
 
 
 def planned(text, limits=LAPTOP, sources=SOURCES, **options):
-    return grid.plan(study.parse(text, "x"), sources, limits, **options)
+    return grid.plan(study_file.parse(text, "x"), sources, limits, **options)
 
 
 def status_of(plan, *parts):
@@ -122,7 +122,7 @@ def test_hot_and_cold_are_cases_apart_and_foretell_nothing_of_each_other():
     )
     cells = {(c.case.cache, c.case.size): c for c in plan.cells if c.method == "textbook"}
     assert cells["cold", 8].case.case_id.removesuffix("cold") == cells["hot", 8].case.case_id.removesuffix("hot")
-    seen = Predictions()
+    seen = Forecast()
     seen.note(cells["hot", 8], "ok", 1e-3)
     seen.note(cells["hot", 16], "timeout", None)
     assert seen.reason_to_skip(cells["hot", 32], plan.study)
@@ -135,7 +135,7 @@ def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
         gradients={"y": {"by_hand": lambda x: x}, ("x", "y"): {"by_hand": lambda x, y: (y, x)}},
     )  # fmt: skip
     sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
-    plan = grid.plan(study.find("quick"), sources, LAPTOP, problems_replaced=True)
+    plan = grid.plan(study_file.find("quick"), sources, LAPTOP, problems_replaced=True)
     assert {(c.case.wrt, c.case.dtype) for c in plan.cells} >= {("y", "float16"), ("x+y", "float32")}
     assert ("x+y", "float16") not in {(c.case.wrt, c.case.dtype) for c in plan.cells}
 
@@ -147,12 +147,12 @@ def test_a_form_may_not_take_a_methods_name():
     )  # fmt: skip
     sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
     with pytest.raises(StudyError, match="the form 'jacrev' has a method's name; rename it"):
-        grid.plan(study.parse(GRID, "x"), sources, LAPTOP)
+        grid.plan(study_file.parse(GRID, "x"), sources, LAPTOP)
 
 
 def test_what_smaller_sizes_foretell_is_not_started():
     plan = planned('[[grid]]\nsizes = [8, 16, 32, 64]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\n')
-    seen = Predictions()
+    seen = Forecast()
     cells = {cell.case.size: cell for cell in plan.cells if cell.method == "textbook"}
     seen.note(cells[8], "ok", 1e-3)
     assert seen.reason_to_skip(cells[16], plan.study) is None

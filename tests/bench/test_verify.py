@@ -9,8 +9,8 @@ from functools import cache
 import pytest
 import torch
 
-from bench.problems import PROBLEMS, Form, Problem
-from bench.verify import TORCH, VERDICTS, verify
+from gradiometer.problems import PROBLEMS, Form, Problem
+from gradiometer.verification import TORCH, VERDICTS, verify
 
 SINGLE, BATCH = PROBLEMS["linear_autoencoder"], PROBLEMS["linear_autoencoder_batch"]
 
@@ -367,7 +367,7 @@ UNCHECKABLE = {
     "a branch on data": (lambda x: 2 * x if x.sum() > 1e9 else x + x, "a branch or by .item()"),
     "an unknown operation": (
         lambda x: torch.special.i0(x) * 0 + 2 * x,
-        "add one to OPERATIONS in bench/graph/balls.py",
+        "add one to OPERATIONS in bench/graph/arithmetic/balls.py",
     ),
     "a reading outside of torch": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "reads its data outside of torch"),
     "a reading that no tracing sees": (
@@ -437,9 +437,9 @@ def test_verdicts_are_deterministic_and_known():
 
 
 def test_torchs_own_kernels_are_held_to_their_bound(monkeypatch):
-    from bench.verify import judge
+    from gradiometer.verification import verdicts
 
-    monkeypatch.setattr(judge, "UNIT", 2.0**-70)  # as if kernels rounded to 70 bits: then they must be found out
+    monkeypatch.setattr(verdicts, "UNIT", 2.0**-70)  # as if kernels rounded to 70 bits: then they must be found out
     verdict = verify(SINGLE, "W1")[-1]
     assert (verdict.form, verdict.verdict) == (TORCH, "wrong")
     assert "torch's kernels are off by" in verdict.diagnosis
@@ -452,7 +452,7 @@ def test_torchs_own_kernels_are_held_to_their_bound(monkeypatch):
         (lambda x: x.mul_(2).sum(), "the loss changes its input x"),
         (lambda x: 3.0, "expected a tensor of one element, found float"),
         (lambda x: x.sum() if x.sum() > 0 else -x.sum(), "depends on the data"),
-        (lambda x: torch.special.i0(x).sum(), "add its rule to RULES in bench/graph/cotangents.py"),
+        (lambda x: torch.special.i0(x).sum(), "add its rule to RULES in bench/graph/derivative/cotangents.py"),
         (lambda x: torch.log(-1 - x * x).sum(), "is not finite at any point"),
         (lambda x: x.nonsense(), "AttributeError"),
     ],

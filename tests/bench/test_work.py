@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from bench.graph.trace import UnknownOperationError
-from bench.graph.work import flops, weightless
-from bench.methods import METHODS
-from bench.problems import PROBLEMS, Form, Problem
-from bench.work import Counts
+from gradiometer.cost.counts import Counts
+from gradiometer.graph.trace import UnknownOperationError
+from gradiometer.graph.work import flops, weightless
+from gradiometer.methods import METHODS
+from gradiometer.problems import PROBLEMS, Form, Problem
 
 ONE, BATCH, MSE = "linear_autoencoder", "linear_autoencoder_batch", "linear_autoencoder_batch_mse"
 M, N, P = 3000, 800, 400

@@ -1,0 +1,91 @@
+"""The figures of a page: which are drawn, within what a page can hold, and their files. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gradiometer.analysis import text
+from gradiometer.analysis.drawing import render
+from gradiometer.analysis.figures import FIGURES
+from gradiometer.analysis.frames import CONFIGURATION, methods_of
+
+MOST_FIGURES = 36
+MOST_BYTES = 1_700_000
+"""What one page holds of figures: more is slow to draw, to load and to scroll past."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What of a run is to be drawn: its `jobs`, each with its problem's label, and the titles for which no room is."""
+
+    jobs: list[render.Job]
+    labels: list[str]
+    rest: list[str]
+
+
+def planned(
+    run: Mapping[str, Any],
+    cells: pd.DataFrame,
+    scores: pd.DataFrame,
+    problems: Mapping[str, Mapping[str, Any]],
+    prefix: str,
+    room: int,
+) -> Planned:
+    """At most `room` figures of a run, all of one problem and configuration before the next.
+
+    Those with nothing to draw are left out.
+    """
+    methods = methods_of(run, cells)
+    parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
+    plan = Planned([], [], [])
+    for problem, where, part in parts:
+        for figure in FIGURES:
+            label = " · ".join(filter(None, (problems[problem]["label"], where)))
+            title = f"{figure.title}: {label}"
+            if len(plan.jobs) >= room:
+                plan.rest.append(title)
+            elif not (frame := figure.frame(part, scores)).empty:
+                named = (f"{prefix}{figure.name}", problem, where.replace(", ", "-"))
+                stem = text.file_name("-".join(filter(None, named)))
+                plan.jobs.append(render.Job(figure.name, frame, methods, stem, title))
+                plan.labels.append(label)
+    return plan
+
+
+def placed(
+    plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int
+) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Every kind of figure and what was drawn of it, each written as SVG into `folder`; the titles of those without
+    room; the bytes left of `room`. The first that has none ends it for all after.
+    """
+    kinds: dict[str, dict[str, Any]] = {}
+    late: list[str] = []
+    for job, label in zip(plan.jobs, plan.labels, strict=True):
+        it = next(drawn) if room else None
+        size = len(it.svg.encode()) if it else 0
+        if it is None or size > room:
+            room = 0
+            late.append(job.title)
+            continue
+        room -= size
+        (folder / it.file).write_text(it.svg, "utf-8")
+        kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
+        kind["drawn"].append(vars(it) | {"label": label})
+    order = [figure.title for figure in FIGURES]
+    return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), [*late, *plan.rest], room
+
+
+def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
+    return list(cells.groupby(["problem", *CONFIGURATION], sort=False))
+
+
+def _where(cells: pd.DataFrame, key: tuple[Any, ...]) -> str:
+    """The configuration, where its problem has several."""
+    problem, *configured = key
+    several = len(cells.loc[cells["problem"] == problem, CONFIGURATION].drop_duplicates()) > 1
+    return ", ".join(map(str, configured)) if several else ""

@@ -1,0 +1,107 @@
+"""Worst-case error bounds of a case's methods, each from the graph of what it computes, traced in the case's dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from gradiometer.accuracy.gradients import as_tuple
+from gradiometer.graph.arithmetic.bounds import worst_case
+from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
+from gradiometer.methods import METHODS, objective
+from gradiometer.problems import Problem
+from gradiometer.verification.forms import form_function, torch_function
+from gradiometer.verification.verdict import TORCH
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+FORWARD = "jacfwd"
+"""Whose graph bounds all of forward mode. `jacobian`'s own is not to be had: it maps over dual numbers, which tracing
+cannot. It computes the same products and sums, most gradients to the bit; a bound holds for any order of a sum.
+"""
+MOST_TANGENT_ENTRIES = 2**24
+"""Entries of forward mode's tangents of an input beyond which a bound would take gigabytes: then there is none."""
+GRAPHS = {"reverse": TORCH, "forward": FORWARD}
+"""Family → the graph that bounds its methods; a finite difference errs by more than rounding."""
+
+
+def graph_name(problem: Problem, wrt: str, method: str) -> str | None:
+    """Which graph bounds a method: a form's own, or its family's; null where there is none."""
+    return method if method in problem.forms(wrt) else GRAPHS.get(METHODS[method].family)
+
+
+def forward_function(problem: Problem, wrt: tuple[str, ...]) -> Callable[..., Any]:
+    """Forward mode's derivative of the loss, of all inputs in order, as a tuple."""
+    names = tuple(problem.shapes)
+
+    def gradient(*tensors: torch.Tensor) -> tuple[Any, ...]:
+        asked = objective(problem, wrt, dict(zip(names, tensors, strict=True)))
+        return as_tuple(METHODS[FORWARD].prepare(asked)()())
+
+    return gradient
+
+
+def _is_too_large(problem: Problem, wrt: tuple[str, ...], dims: Mapping[str, int]) -> bool:
+    sizes = {name: prod(problem.shape_of(name, dims)) for name in problem.shapes}
+    return sum(sizes[name] for name in wrt) * max(sizes.values()) > MOST_TANGENT_ENTRIES
+
+
+class Bounds:
+    """Bounds of one process's cases; a graph is traced once per problem, wrt, dims and dtype, whatever the data."""
+
+    def __init__(self) -> None:
+        self._graphs: dict[Any, GraphModule | None] = {}
+
+    def of(
+        self,
+        problem: Problem,
+        wrt: str,
+        dims: Mapping[str, int],
+        inputs: Mapping[str, torch.Tensor],
+        dtype: str,
+        methods: Sequence[str],
+    ) -> dict[str, Array]:
+        """Graph's name → a bound on |Ĝ − G| per entry, flat; without the graphs that have none at these inputs."""
+        found = {}
+        for name in dict.fromkeys(graph_name(problem, wrt, method) for method in methods):
+            graph = None if name is None else self._graph(problem, wrt, dims, inputs, dtype, name)
+            parts = None if graph is None else worst_case(graph, list(inputs.values()), dtype)
+            if name is not None and parts is not None:
+                found[name] = np.concatenate([np.ravel(part) for part in parts])
+        return found
+
+    def _graph(
+        self,
+        problem: Problem,
+        wrt: str,
+        dims: Mapping[str, int],
+        inputs: Mapping[str, torch.Tensor],
+        dtype: str,
+        name: str,
+    ) -> GraphModule | None:
+        key = (problem.name, wrt, tuple(dims.items()), dtype, name)
+        if key not in self._graphs:
+            self._graphs[key] = _traced(problem, wrt, dims, inputs, name)
+        return self._graphs[key]
+
+
+def _traced(
+    problem: Problem, wrt: str, dims: Mapping[str, int], inputs: Mapping[str, torch.Tensor], name: str
+) -> GraphModule | None:
+    names = problem.wrts[wrt]
+    if name == FORWARD and _is_too_large(problem, names, dims):
+        return None
+    functions = {TORCH: torch_function, FORWARD: forward_function}
+    if name in functions:
+        function = functions[name](problem, names)
+    else:
+        function = form_function(problem, problem.forms(wrt)[name])
+    try:
+        return trace(function, list(inputs.values()))
+    except (TraceError, UnknownOperationError):
+        return None

@@ -1,0 +1,120 @@
+"""Scores gradients against their reference: rows of `errors`, for the timed gradient and for untimed draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from gradiometer.accuracy import metrics
+from gradiometer.accuracy.bounds import graph_name
+from gradiometer.accuracy.reference import Reference
+from gradiometer.graph.arithmetic.bounds import share
+from gradiometer.storage.schema import DTYPES, Error
+from gradiometer.study.plan import Case
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+METRIC_COLUMNS = (
+    "reference", "reference_radius_ulp", "rel_fro", "rel_max", "comp_max", "ulp_max", "ulp_mean", "ulp_p50", "ulp_p99",
+    "digits", "bwd_max_u", "bwd_fro_u", "kappa", "predicted_rel_fro", "bound_share", "n_nan", "n_inf", "n_spurious",
+    "n_underflow", "loss_finite", "input_hash", "output_hash", "distinct_outputs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient as it came back from a worker: its bytes and hash, or why there are none."""
+
+    blob: bytes | None
+    output_hash: str | None = None
+    status: str = "ok"
+    reason: str | None = None
+    distinct_outputs: int | None = None
+
+    def values(self, dtype: str) -> Array:
+        """As one flat float64 vector."""
+        assert self.blob is not None
+        tensor = torch.frombuffer(bytearray(self.blob), dtype=getattr(torch, dtype))
+        found: Array = tensor.double().numpy()
+        return found
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a case's inputs: the reference gradient and what else is known of it."""
+
+    data: str
+    seed: int
+    reference: Reference
+    bounds: dict[str, Array]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def unpack(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Gradient]:
+    """Gradients by method, from a worker's answer."""
+    found = {}
+    remaining = iter(blobs)
+    for method, entry in answer["gradients"].items():
+        if entry["mismatch"]:
+            found[method] = Gradient(None, status="wrong", reason=entry["mismatch"])
+        else:
+            found[method] = Gradient(next(remaining), entry["hash"])
+    for method, (status, reason) in answer["failures"].items():
+        found[method] = Gradient(None, status=status, reason=reason)
+    return found
+
+
+def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:
+    """The reference at the end of a worker's answer."""
+    told = answer["reference"]
+    hi, lo, *terms = (np.frombuffer(part, dtype=np.float64) for part in blobs[-told["parts"] :])
+    return Reference(told["kind"], hi, lo, told["radius_ulp"], terms[0] if terms else None)
+
+
+def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]:
+    """The worst-case bounds in a worker's answer, by the graph that they are of."""
+    names = answer["bounds"]
+    start = len(blobs) - answer["reference"]["parts"] - len(names)
+    return {name: np.frombuffer(blobs[start + i], dtype=np.float64) for i, name in enumerate(names)}
+
+
+def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
+    """One row of `errors`. A float64 gradient without a certified reference has no error: it would judge itself."""
+    row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
+    row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
+    status, reason = gradient.status, gradient.reason
+    if gradient.blob is not None:
+        dtype, computed = DTYPES[case.dtype], gradient.values(case.dtype)
+        reference = draw.reference
+        if case.dtype == "float64" and reference.kind == "float64":
+            row |= metrics.counts(computed, reference.hi, dtype)
+        else:
+            row |= metrics.score(computed, reference.hi, dtype, reference.lo, reference.terms)
+            row |= {"reference": reference.kind, "reference_radius_ulp": reference.radius_ulp}
+            row["bound_share"] = _bound_share(row, computed, draw, graph_name(case.problem, case.wrt, method))
+        if row["n_nan"] or row["n_inf"]:
+            status, reason = "nonfinite", _nonfinite(row, len(computed))
+    cell_id = f"{case.case_id}-{method}"
+    return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)
+
+
+def _bound_share(row: Mapping[str, Any], computed: Array, draw: Draw, graph: str | None) -> float | None:
+    """max |e| / bound; null where the gradient is not finite, and where no bound holds."""
+    if row["n_nan"] or row["n_inf"] or graph not in draw.bounds:
+        return None
+    return share((computed - draw.reference.hi) - draw.reference.lo, draw.bounds[graph])
+
+
+def unscored_row(run_id: str, cell_id: str, data: str, seed: int, status: str, reason: str) -> Error:
+    """A row for a draw that was not scored."""
+    nothing: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS)
+    return Error(run_id=run_id, cell_id=cell_id, data=data, seed=seed, status=status, reason=reason, **nothing)
+
+
+def _nonfinite(row: Mapping[str, Any], entries: int) -> str:
+    spurious = f", {row['n_spurious']} of them though the true value is in range" if row["n_spurious"] else ""
+    return f"{row['n_nan']} NaN and {row['n_inf']} infinite entries of {entries}{spurious}"

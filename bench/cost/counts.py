@@ -1,0 +1,73 @@
+"""What a call of each method has to do, from the problem and its dimensions alone: nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from gradiometer.graph.work import flops, weightless
+from gradiometer.methods import METHODS, objective, prepare_form
+from gradiometer.problems import Problem
+from gradiometer.storage.schema import BASELINE
+
+LOSS = "the loss"
+COUNTED = {"reverse": BASELINE, "forward": "jacfwd", "numeric": LOSS}
+"""What is counted for each family of generic methods: ways of one family differ in overhead, not in mathematics."""
+
+
+class Counts:
+    """Flops of calls; counted once per problem, wrt and dims, since they depend on nothing else."""
+
+    def __init__(self) -> None:
+        self._known: dict[Any, int | None] = {}
+
+    def of(self, problem: Problem, wrt: str, dims: Mapping[str, int], method: str) -> int | None:
+        """The operations in one call, preparation apart; null where the call is no fixed sequence of known ones.
+
+        A form's are its own, those of reverse and forward mode what COUNTED runs for a gradient; a finite difference
+        is its number of losses times one loss.
+        """
+        if method in problem.forms(wrt):
+            return self._of_call(problem, wrt, dims, method)
+        known = METHODS[method]
+        one = self._of_call(problem, wrt, dims, COUNTED[known.family])
+        if one is None or known.family != "numeric":
+            return one
+        entries = sum(torch.Size(problem.shape_of(name, dims)).numel() for name in problem.wrts[wrt])
+        return known.per_entry * entries * one
+
+    def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
+        """Entries of what a form's call is handed: the inputs that it takes, and what it prepared instead of others."""
+        key = (problem.name, wrt, tuple(dims.items()), form, "read")
+        return self._once(key, lambda: _handed(_call(problem, wrt, dims, form)))
+
+    def _of_call(self, problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> int | None:
+        key = (problem.name, wrt, tuple(dims.items()), what)
+        return self._once(key, lambda: flops(_call(problem, wrt, dims, what)))
+
+    def _once(self, key: Any, count: Callable[[], int]) -> int | None:
+        if key not in self._known:
+            try:
+                with weightless():
+                    self._known[key] = count()
+            except Exception:  # whatever a problem's code raises on tensors without data
+                self._known[key] = None
+        return self._known[key]
+
+
+def _call(problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> Callable[[], Any]:
+    """The call whose operations are counted; what it prepares has run when it is returned."""
+    inputs = {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
+    forms = problem.forms(wrt)
+    if what in forms:
+        return prepare_form(forms[what], inputs)()
+    o = objective(problem, problem.wrts[wrt], inputs)
+    return (lambda: o.loss(*o.point)) if what == LOSS else METHODS[what].prepare(o)()
+
+
+def _handed(call: Any) -> int:
+    """Entries of the tensors that a form's call is bound to."""
+    return sum(part.numel() for part in tree_leaves(call.args) if isinstance(part, torch.Tensor))

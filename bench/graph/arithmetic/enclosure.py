@@ -1,0 +1,176 @@
+"""Exact values as three float64 arrays: hi + lo, and a radius that the true value stays within."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from flint import arb, ctx
+from torch.fx import GraphModule
+
+from gradiometer.graph.arithmetic.balls import balls
+from gradiometer.graph.arithmetic.integers import INTEGERS, Integers
+from gradiometer.graph.arithmetic.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError
+from gradiometer.graph.evaluate import UndecidedError, evaluate
+from gradiometer.graph.trace import UnknownOperationError
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+FIRST_PRECISION, LAST_PRECISION = 128, 8192
+"""Bits that balls begin with and double up to."""
+SLACK = 1 + 2.0**-40
+"""Makes a radius that was itself computed in float64 an upper bound."""
+
+
+class PrecisionError(ArithmeticError):
+    """Balls that stay too wide, however high the precision, or lie past float64's range."""
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """|true value − (hi + lo)| ≤ radius, entry by entry, shaped alike; hi is the nearest float64 or its neighbour."""
+
+    hi: Array
+    lo: Array
+    radius: Array
+
+
+def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """The rounded sum and its error, exactly (Knuth)."""
+    total = a + b
+    shadow = total - a
+    return total, (a - (total - shadow)) + (b - shadow)
+
+
+def _two_product(a: Any, b: float) -> tuple[Any, Any]:
+    """The rounded product and its error, exactly (Dekker)."""
+    parts = []
+    for x in (a, b):
+        scaled = x * (2.0**27 + 1)
+        high = scaled - (scaled - x)
+        parts.append((high, x - high))
+    (a1, a2), (b1, b2) = parts
+    product = a * b
+    return product, ((a1 * b1 - product) + a1 * b2 + a2 * b1) + a2 * b2
+
+
+def of_limbs(value: Limbs) -> Enclosure:
+    """The sum of the limbs, largest first, until what is left cannot matter. Raises RangeError near float64's end."""
+    if WIDTH * value.top > 1000:
+        raise RangeError("a result is close to float64's largest number, or past it")
+    hi = lo = rest = np.zeros(value.shape)
+    for place in range(value.top - 1, value.low - 1, -1):
+        unit = math.ldexp(1.0, WIDTH * place)
+        hi, error = _two_sum(hi, value.at(place) * unit)
+        lo, error = _two_sum(lo, error)
+        rest = rest + np.abs(error)
+        smallest = float(np.min(np.abs(hi), initial=math.inf))
+        if unit < smallest * 2.0**-130:
+            rest = rest + unit  # limbs below this one add up to less than its unit
+            break
+    hi, lo = _two_sum(hi, lo)
+    if value.denominator != 1:
+        hi, lo, rest = _divided(hi, lo, rest, value.denominator)
+    return Enclosure(hi, lo, rest * SLACK)
+
+
+def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array, Array, Array]:
+    if denominator > EXACT:
+        raise RangeError(f"a denominator of {denominator} is past 2^53")
+    below = float(denominator)
+    quotient = hi / below
+    product, error = _two_product(quotient, below)
+    left = (hi - product) - error + lo
+    rounding = 2.0**-50 * (np.abs(hi - product) + np.abs(error) + np.abs(lo))
+    hi, lo = _two_sum(quotient, left / below)
+    return hi, lo, (rest + rounding) / below * SLACK
+
+
+def of_integers(value: Integers) -> Enclosure:
+    """Correctly rounded twice; the radius is what two float64 do not hold."""
+    rows = []
+    for entry in value.fractions():
+        hi = float(entry)
+        lo = float(entry - Fraction(hi))
+        rows.append((hi, lo, math.nextafter(abs(float(entry - Fraction(hi) - Fraction(lo))), math.inf)))
+    return _of_rows(rows, value.shape)
+
+
+def _of_rows(rows: list[tuple[float, float, float]], shape: tuple[int, ...]) -> Enclosure:
+    parts = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return Enclosure(*(parts[:, i].reshape(shape) for i in range(3)))
+
+
+def of_ball(ball: arb) -> tuple[float, float, float]:
+    """One ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError past float64."""
+    if not ball.is_finite():
+        return math.nan, math.nan, math.inf
+    hi = float(ball.mid())
+    if math.isinf(hi):
+        raise PrecisionError("a value is past float64's range")
+    rest = ball - hi
+    lo = float(rest.mid())
+    return hi, lo, math.nextafter(float((rest - lo).abs_upper()), math.inf)
+
+
+def of_balls(values: np.ndarray[Any, Any]) -> Enclosure:
+    """An object array of balls."""
+    return _of_rows([of_ball(ball) for ball in values.ravel()], values.shape)
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A graph's results with a proved radius; `engine` is limbs, integers or balls, `precision` the balls' bits."""
+
+    results: tuple[Enclosure, ...]
+    engine: str
+    precision: int | None = None
+
+
+Tolerance = Callable[[int, Array], Array]
+"""(which result, its hi) → the largest radius allowed, entry by entry."""
+
+
+def in_limbs(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
+    """The graph's results through float64 BLAS. Raises RangeError and UnknownOperationError: limbs do not serve."""
+    return Exact(tuple(of_limbs(value) for value in evaluate(graph, inputs, LIMBS)), "limbs")
+
+
+def in_integers(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
+    """The same in arbitrary integers; inputs must be finite."""
+    return Exact(tuple(of_integers(value) for value in evaluate(graph, inputs, INTEGERS)), "integers")
+
+
+def in_balls(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tolerance) -> Exact:
+    """The same in balls, the precision doubled until every radius is within the tolerance. Raises PrecisionError."""
+    precision = FIRST_PRECISION
+    while precision <= LAST_PRECISION:
+        with ctx.workprec(precision):
+            try:
+                results = tuple(of_balls(value) for value in evaluate(graph, inputs, balls()))
+            except UndecidedError:
+                results = ()
+        if results and all((x.radius <= tolerance(i, x.hi)).all() for i, x in enumerate(results)):
+            return Exact(results, "balls", precision)
+        precision *= 2
+    raise PrecisionError(f"{graph.meta.get('function')}: the radius is too wide even with {LAST_PRECISION} bits")
+
+
+def exact(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tolerance) -> Exact:
+    """The graph's results, each entry's radius within the tolerance: through limbs where they serve, else balls.
+
+    `inputs` are taken exactly, whatever their dtype; the program's constants at face value. Raises
+    UnknownOperationError and PrecisionError.
+    """
+    try:
+        found = in_limbs(graph, inputs)
+        if all((x.radius <= tolerance(i, x.hi)).all() for i, x in enumerate(found.results)):
+            return found
+    except (RangeError, UnknownOperationError):
+        pass
+    return in_balls(graph, inputs, tolerance)

@@ -1,0 +1,260 @@
+"""How large the terms were: B, the sum of the absolute values of a graph's terms, in float64.
+
+Every value carries itself and a magnitude M ≥ |value|: M(a ± b) = M(a) + M(b), M(a b) = M(a) M(b), and for a function
+max(|f|, |f′| M(x)). To first order B·u bounds what one rounding of every term can do (Higham, *Accuracy and Stability
+of Numerical Algorithms*, 3.1), so errors of gradients are read in units of u·B. An estimate: float64 throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import pi, sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from gradiometer.graph.arithmetic.arrays import (
+    SAME_ENTRIES,
+    Array,
+    count_of,
+    dims_of,
+    gather_entries,
+    index_put,
+    scatter_add,
+)
+from gradiometer.graph.evaluate import Arithmetic, evaluate
+from gradiometer.graph.trace import overload_name
+
+
+@dataclass(frozen=True)
+class Magnitude:
+    """A value and the size of its terms, shaped alike."""
+
+    value: Array
+    size: Array
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array of numbers."""
+        shape: tuple[int, ...] = self.value.shape
+        return shape
+
+
+def operand(value: Any) -> Magnitude:
+    """A number as a single term."""
+    if isinstance(value, Magnitude):
+        return value
+    array = np.asarray(value, dtype=np.float64)
+    return Magnitude(array, np.abs(array))
+
+
+def add(a: Any, b: Any, alpha: Any = 1) -> Magnitude:
+    """The sum a + alpha·b."""
+    one, other = operand(a), operand(b)
+    return Magnitude(one.value + alpha * other.value, one.size + abs(alpha) * other.size)
+
+
+def divide(a: Any, b: Any) -> Magnitude:
+    """A quotient; a divisor that cancelled counts as often as its terms outweigh it."""
+    one, other = operand(a), operand(b)
+    return Magnitude(one.value / other.value, one.size * other.size / (other.value * other.value))
+
+
+def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
+    """A product of any kind: of the values, and of the magnitudes."""
+
+    def apply(a: Any, b: Any) -> Magnitude:
+        one, other = operand(a), operand(b)
+        return Magnitude(product(one.value, other.value), product(one.size, other.size))
+
+    return apply
+
+
+def linear(function: Callable[..., Array]) -> Callable[..., Magnitude]:
+    """A sum or a move: the same of the magnitudes."""
+    return lambda x, *args, **kwargs: Magnitude(function(x.value, *args, **kwargs), function(x.size, *args, **kwargs))
+
+
+def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> Callable[[Magnitude], Magnitude]:
+    """A function of one number, with its derivative as a function of x and y."""
+
+    def apply(x: Magnitude) -> Magnitude:
+        y = f(x.value)
+        return Magnitude(y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.size))  # exp(−inf) is 0, whatever 0·inf is
+
+    return apply
+
+
+def power(a: Any, exponent: Any) -> Magnitude:
+    """A power, by its derivative in the base and in the exponent."""
+    one, other = operand(a), operand(exponent)
+    y = one.value**other.value
+    by_base = np.abs(other.value * one.value ** (other.value - 1)) * one.size
+    by_exponent = np.abs(y * np.log(np.abs(one.value))) * other.size if isinstance(exponent, Magnitude) else 0.0
+    return Magnitude(y, np.maximum(np.abs(y), by_base + by_exponent))
+
+
+def extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
+    """The larger or smaller, with its own magnitude."""
+
+    def apply(a: Any, b: Any) -> Magnitude:
+        one, other = operand(a), operand(b)
+        y = take(one.value, other.value)
+        return Magnitude(y, np.where(y == one.value, one.size, other.size))
+
+    return apply
+
+
+def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
+    """The same over dimensions."""
+
+    def apply(x: Magnitude, dims: Any = None, keepdim: bool = False) -> Magnitude:
+        axes = dims_of(x, dims)
+        y = take(x.value, axis=axes, keepdims=True)
+        size = np.max(np.where(x.value == y, x.size, 0.0), axis=axes, keepdims=keepdim)
+        return Magnitude(y.reshape(size.shape), size)
+
+    return apply
+
+
+def clamp(x: Magnitude, low: Any = None, high: Any = None) -> Magnitude:
+    """Kept between two numbers."""
+    return Magnitude(np.clip(x.value, low, high), np.maximum(x.size, np.abs(np.clip(x.value, low, high))))
+
+
+def compared(holds: Callable[[Array, Array], Array]) -> Callable[[Any, Any], torch.Tensor]:
+    """A boolean tensor of a comparison of the values."""
+    return lambda a, b: torch.from_numpy(np.asarray(holds(operand(a).value, operand(b).value)))
+
+
+def is_largest(x: Magnitude, dims: Any) -> torch.Tensor:
+    """Where a value is the largest along `dims`."""
+    return torch.from_numpy(np.asarray(x.value == np.max(x.value, axis=dims_of(x, dims), keepdims=True)))
+
+
+def argmax(x: Magnitude, dim: int, keepdim: bool = False) -> torch.Tensor:
+    """The first place of the largest value along a dimension."""
+    return torch.from_numpy(np.asarray(np.argmax(x.value, axis=dim, keepdims=keepdim)))
+
+
+def _sum(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
+    return np.asarray(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim))
+
+
+def _mean(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
+    return _sum(x, dims, keepdim) / count_of(x, dims)
+
+
+def _index_put(x: Magnitude, indices: Any, values: Magnitude, accumulate: bool = True) -> Magnitude:
+    return Magnitude(index_put(x.value, indices, values.value), index_put(x.size, indices, values.size))
+
+
+def _scatter_add(x: Magnitude, dim: int, index: torch.Tensor, source: Magnitude) -> Magnitude:
+    return Magnitude(scatter_add(x.value, dim, index, source.value), scatter_add(x.size, dim, index, source.size))
+
+
+def _erf(x: Array) -> Array:
+    return np.asarray(torch.erf(torch.from_numpy(np.asarray(x))).numpy())
+
+
+def _gather(parts: list[Magnitude], index: Array) -> Magnitude:
+    return Magnitude(
+        gather_entries([part.value for part in parts], index, 0.0),
+        gather_entries([part.size for part in parts], index, 0.0),
+    )
+
+
+def lift(tensor: torch.Tensor) -> Magnitude:
+    """A tensor's entries as single terms."""
+    return operand(tensor.detach().cpu().double().numpy())
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    **{name: linear(move) for name, move in SAME_ENTRIES.items()},
+    "abs": function(np.abs, lambda x, y: np.ones_like(x)),
+    "add": add,
+    "amax": reduced_extreme(np.max),
+    "amin": reduced_extreme(np.min),
+    "argmax": argmax,
+    "argmin": lambda x, dim, keepdim=False: argmax(Magnitude(-x.value, x.size), dim, keepdim),
+    "atan": function(np.arctan, lambda x, y: 1 / (1 + x * x)),
+    "bmm": bilinear(np.matmul),
+    "clamp": clamp,
+    "cos": function(np.cos, lambda x, y: np.sin(x)),
+    "cosh": function(np.cosh, lambda x, y: np.sinh(x)),
+    "cumsum": linear(lambda x, dim: np.cumsum(x, axis=dim)),
+    "div": divide,
+    "eq": compared(np.equal),
+    "erf": function(_erf, lambda x, y: 2 / sqrt(pi) * np.exp(-x * x)),
+    "exp": function(np.exp, lambda x, y: y),
+    "expm1": function(np.expm1, lambda x, y: y + 1),
+    "ge": compared(np.greater_equal),
+    "gt": compared(np.greater),
+    "index_put": _index_put,
+    "is_largest": is_largest,
+    "isnan": lambda x: torch.from_numpy(np.isnan(x.value)),
+    "le": compared(np.less_equal),
+    "log": function(np.log, lambda x, y: 1 / x),
+    "log1p": function(np.log1p, lambda x, y: 1 / (1 + x)),
+    "lt": compared(np.less),
+    "maximum": extreme(np.maximum),
+    "mean": linear(_mean),
+    "minimum": extreme(np.minimum),
+    "mm": bilinear(np.matmul),
+    "mul": bilinear(np.multiply),
+    "ne": compared(np.not_equal),
+    "neg": lambda x: Magnitude(-x.value, x.size),
+    "pow": power,
+    "reciprocal": lambda x: divide(1.0, x),
+    "relu": function(lambda x: np.maximum(x, 0.0), lambda x, y: (x > 0).astype(np.float64)),
+    "rsqrt": function(lambda x: 1 / np.sqrt(x), lambda x, y: y * y * y / 2),
+    "scatter_add": _scatter_add,
+    "sigmoid": function(lambda x: 1 / (1 + np.exp(-x)), lambda x, y: y * (1 - y)),
+    "sign": function(np.sign, lambda x, y: np.zeros_like(x)),
+    "sin": function(np.sin, lambda x, y: np.cos(x)),
+    "sinh": function(np.sinh, lambda x, y: np.cosh(x)),
+    "sqrt": function(np.sqrt, lambda x, y: 1 / (2 * y)),
+    "sub": lambda a, b, alpha=1: add(a, b, -alpha),
+    "sum": linear(_sum),
+    "tanh": function(np.tanh, lambda x, y: 1 - y * y),
+}
+
+MAGNITUDES = Arithmetic(
+    name="magnitudes",
+    table="OPERATIONS in bench/graph/arithmetic/magnitudes.py",
+    value=Magnitude,
+    operations=OPERATIONS,
+    lift=lift,
+    literal=lift,
+    scalar=float,
+    gather=_gather,
+)
+
+
+def roundings(graph: GraphModule) -> int:
+    """At most how many roundings lie between an input and a result, to first order: every operation's, added up."""
+    count = 0
+    for node in graph.graph.nodes:
+        if node.op == "call_function" and node.all_input_nodes:
+            name, source = overload_name(node.target), node.all_input_nodes[0].meta.get("val")
+            if name in ("mm", "bmm") and isinstance(source, torch.Tensor):
+                count += source.shape[-1]
+            elif name in ("sum", "mean", "cumsum", "index_put", "scatter_add") and isinstance(source, torch.Tensor):
+                count += source.numel()
+            else:
+                count += 4  # a kernel's exp or tanh may be a few units off
+    return count
+
+
+def sized(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
+    """Each of the graph's results in float64, and its B. Raises UnknownOperationError."""
+    with np.errstate(all="ignore"):  # a magnitude may be infinite where a value is not
+        return evaluate(graph, inputs, MAGNITUDES)
+
+
+def magnitudes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Array]:
+    """B of each of the graph's results, shaped like it. Raises UnknownOperationError."""
+    return [found.size for found in sized(graph, inputs)]

@@ -1,0 +1,147 @@
+"""The derivative of a traced scalar function, exactly: a reverse sweep over its forward graph, itself ordinary torch.
+
+Traced in turn, the sweep is a graph like any other, for every arithmetic, and free of the rounded constants in torch's
+own backward formulas.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+from torch.utils._pytree import tree_map
+
+from gradiometer.graph.derivative.cotangents import RULES
+from gradiometer.graph.evaluate import CASTS, LIKES, MOVES, POSITIONS, is_real
+from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
+
+Tensor = torch.Tensor
+
+
+def moved_back(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[Tensor]:
+    """The cotangents of the tensors of an operation that moves entries: each entry of g, added where it came from."""
+    starts: list[tuple[int, torch.Size]] = []
+    filled = 1
+
+    def positions(leaf: Any) -> Any:
+        nonlocal filled
+        if not isinstance(leaf, Tensor):
+            return leaf
+        if not is_real(leaf):
+            return torch.zeros(leaf.shape, dtype=torch.int64)  # integers that are values: nothing goes back to them
+        starts.append((filled, leaf.shape))
+        filled += leaf.numel()
+        return torch.arange(filled - leaf.numel(), filled).reshape(leaf.shape)
+
+    kept = POSITIONS.get(overload_name(target))
+    places = [arg if i == kept else tree_map(positions, arg) for i, arg in enumerate(args)]
+    index = target(*places, **kwargs).reshape(-1)
+    pool = torch.zeros(filled, dtype=g.dtype).index_put((index,), g.reshape(-1), accumulate=True)
+    return [pool[start : start + shape.numel()].reshape(shape) for start, shape in starts]
+
+
+class _Sweep:
+    """One reverse sweep: cotangents by node, and values by node."""
+
+    def __init__(self, graph: GraphModule, values: dict[Node, Any]) -> None:
+        self.values = values
+        self.function = graph.meta.get("function", "the function")
+        self.cotangents: dict[Node, Any] = {}
+
+    def value(self, argument: Any) -> Any:
+        """The value of an argument of a node, nested or not."""
+        return torch.fx.map_arg(argument, lambda node: self.values[node])
+
+    def send(self, argument: Any, g: Tensor | None) -> None:
+        """Add a cotangent to a node's; numbers, integers and constants take none."""
+        if g is None or not isinstance(argument, Node):
+            return
+        self.cotangents[argument] = self.cotangents[argument] + g if argument in self.cotangents else g
+
+    def step(self, node: Node) -> None:
+        """Pass a node's cotangent on to its arguments."""
+        g, name = self.cotangents.pop(node), overload_name(node.target)
+        args, kwargs = node.args, node.kwargs
+        if node.target is operator.getitem:
+            of, place = args
+            assert isinstance(of, Node)
+            self.cotangents.setdefault(of, {})[place] = g
+            return
+        if isinstance(g, dict) and name in ("split", "split_with_sizes", "unbind"):
+            g = [g.get(i, torch.zeros_like(part)) for i, part in enumerate(self.values[node])]
+            join, place = (torch.stack, 1) if name == "unbind" else (torch.cat, 2)
+            self.send(args[0], join(g, args[place] if len(args) > place else 0))  # type: ignore[arg-type]  # a dimension
+        elif name in RULES and not isinstance(g, dict):
+            options = {key: value for key, value in kwargs.items() if key in ("alpha", "keepdim", "accumulate")}
+            parts = RULES[name](g, self.values[node], *self.value(args), **options)
+            for argument, part in zip(args, parts, strict=False):  # options such as dims come after the operands
+                self.send(argument, part)
+        elif name in CASTS:
+            self.send(args[0], g)
+        elif name in MOVES and not isinstance(g, dict):
+            sources: list[Node] = []
+            torch.fx.map_arg(args, lambda source: sources.append(source) if is_real(self.values[source]) else None)
+            for source, part in zip(sources, moved_back(node.target, self.value(args), kwargs, g), strict=True):
+                self.send(source, part)
+        elif name not in LIKES and any(is_real(self.values[source]) for source in node.all_input_nodes):
+            raise UnknownOperationError(
+                f"{name} ({node.target}) in {self.function}: no derivative is known for it; "
+                "add its rule to RULES in bench/graph/derivative/cotangents.py"
+            )
+
+
+def _doubled(value: Any) -> Any:
+    """In float64, so that no operation of the sweep meets two dtypes; lists of tensors too."""
+    return tree_map(lambda leaf: leaf.double() if is_real(leaf) else leaf, value)
+
+
+def _forward(graph: GraphModule, inputs: Sequence[Tensor]) -> dict[Node, Any]:
+    """Every node's value."""
+    values: dict[Node, Any] = {}
+    arguments = iter(inputs)
+    for node in graph.graph.nodes:
+        if node.op == "placeholder":
+            values[node] = _doubled(next(arguments))
+        elif node.op == "get_attr":
+            values[node] = _doubled(getattr(graph, node.target))
+        elif node.op == "call_function":
+            args = torch.fx.map_arg(node.args, values.__getitem__)
+            values[node] = _doubled(node.target(*args, **torch.fx.map_arg(node.kwargs, values.__getitem__)))
+    return values
+
+
+def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int]) -> GraphModule:
+    """The graph of ∂(the graph's one-element result)/∂(its inputs at the positions `wrt`), a tuple of tensors.
+
+    `inputs` give shapes; the derivative's tensors are float64, whatever theirs are. Raises UnknownOperationError, in
+    one line, for an operation without a rule, and ValueError for a result of more than one element.
+    """
+    result = _only(graph)
+    if torch.Size(shape_of(result)).numel() != 1:
+        raise ValueError(f"expected a result of one element, found shape {shape_of(result)}")
+    places = [node for node in graph.graph.nodes if node.op == "placeholder"]
+
+    def gradient(*inputs: Tensor) -> tuple[Tensor, ...]:
+        sweep = _Sweep(graph, _forward(graph, inputs))
+        sweep.cotangents[result] = torch.ones_like(sweep.values[result])
+        for node in reversed(graph.graph.nodes):
+            if node.op == "call_function" and node in sweep.cotangents:
+                sweep.step(node)
+        found = [(places[i], sweep.cotangents.get(places[i])) for i in wrt]
+        return tuple(torch.zeros_like(sweep.values[place]) if g is None else g for place, g in found)
+
+    with torch.no_grad():
+        return trace(gradient, inputs, name=f"the derivative of {graph.meta.get('function', 'the function')}")
+
+
+def _only(graph: GraphModule) -> Node:
+    """The node of the graph's only result."""
+    (returned,) = graph.graph.output_node().args
+    if isinstance(returned, (tuple, list)) and len(returned) == 1:
+        (returned,) = returned
+    if not isinstance(returned, Node):
+        raise ValueError(f"expected one tensor as the result, found {type(returned).__name__}")
+    return returned

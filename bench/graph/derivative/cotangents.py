@@ -1,0 +1,172 @@
+"""The rules of a reverse sweep, one for each operation, in ordinary torch.
+
+torch's own backward formulas carry rounded constants (2/numel in MSELoss's); these rules do not: they divide by
+integers. After Griewank & Walther, *Evaluating Derivatives*, chapter 3, and Giles 2008 for matrices. At a kink the
+derivative is torch's: 0 for relu and abs, shared alike among tied maxima.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from gradiometer.graph.arithmetic.arrays import count_of, dims_of
+from gradiometer.graph.trace import UnknownOperationError
+
+Tensor = torch.Tensor
+Cotangents = Sequence[Tensor | None]
+
+
+@torch.library.custom_op("gradiometer::is_largest", mutates_args=())
+def is_largest(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """Where an entry is the largest along `dims`: one operation, since an arithmetic knows which entry it picked."""
+    return x == torch.amax(x, list(dims), keepdim=True)
+
+
+@is_largest.register_fake
+def _(x: Tensor, dims: Sequence[int]) -> Tensor:
+    return torch.empty_like(x, dtype=torch.bool)
+
+
+def _to_shape(g: Tensor, of: Any) -> Tensor | None:
+    """The cotangent of an operand that was broadcast: summed back to its shape; None for a number."""
+    if not isinstance(of, Tensor):
+        return None
+    lead = g.dim() - of.dim()
+    dims = [*range(lead), *(d + lead for d, n in enumerate(of.shape) if n == 1 and g.shape[d + lead] != 1)]
+    return (g.sum(dims) if dims else g).reshape(of.shape)
+
+
+def _binary(rule: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Cotangents]:
+    """A rule that gives both operands' cotangents at the result's shape."""
+
+    def cotangents(g: Tensor, y: Tensor, a: Any, b: Any, **options: Any) -> Cotangents:
+        to_a, to_b = rule(g, y, a, b, **options)
+        return _to_shape(to_a, a), _to_shape(to_b, b)
+
+    return cotangents
+
+
+def _unary(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Cotangents]:
+    """A rule of the cotangent, the result y and the operand x."""
+    return lambda g, y, x: (rule(g, y, x),)
+
+
+def _power(g: Tensor, y: Tensor, a: Tensor, b: Any) -> Cotangents:
+    if isinstance(b, Tensor):
+        return _to_shape(g * b * a ** (b - 1), a), _to_shape(g * y * a.log(), b)
+    if float(b).is_integer():
+        return (g * b * a ** (b - 1) if b != 1 else g,)
+    return (g * b * y / a,)  # b − 1 of a float would round
+
+
+def _over(x: Tensor, dims: Any, keepdim: bool, g: Tensor) -> Tensor:
+    """A reduction's cotangent (or result), with the dimensions it dropped put back as 1."""
+    gone = dims_of(x, dims)
+    return g if keepdim else g.reshape([1 if d in gone else n for d, n in enumerate(x.shape)])
+
+
+def _sum(g: Tensor, y: Tensor, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Cotangents:
+    return (_over(x, dims, keepdim, g).expand(x.shape),)
+
+
+def _mean(g: Tensor, y: Tensor, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Cotangents:
+    return ((_over(x, dims, keepdim, g) / count_of(x, dims)).expand(x.shape),)
+
+
+def _extreme(sign: int) -> Callable[..., Cotangents]:
+    def cotangents(g: Tensor, y: Tensor, x: Tensor, dims: Any = None, keepdim: bool = False) -> Cotangents:
+        axes = list(dims_of(x, dims))
+        nothing = torch.zeros_like(x)
+        picked = is_largest(sign * x, axes) if axes else torch.ones_like(x, dtype=torch.bool)
+        tied = torch.where(picked, torch.ones_like(x), nothing).sum(axes, True)
+        return (torch.where(picked, (_over(x, dims, keepdim, g) / tied).expand(x.shape), nothing),)
+
+    return cotangents
+
+
+def _larger(g: Tensor, y: Tensor, a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    to_a = torch.where(a > b, g, torch.where(a == b, g / 2, torch.zeros_like(g)))
+    return to_a, g - to_a
+
+
+def _clamp(g: Tensor, y: Tensor, x: Tensor, low: Any = None, high: Any = None) -> Cotangents:
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        raise UnknownOperationError("clamp between tensors: only numbers have a rule; use maximum and minimum")
+    inside = (x >= low if low is not None else x == x) & (x <= high if high is not None else x == x)
+    return (torch.where(inside, g, torch.zeros_like(g)),)
+
+
+def _where(g: Tensor, y: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Cotangents:
+    nothing = torch.zeros_like(g)
+    return None, _to_shape(torch.where(condition, g, nothing), a), _to_shape(torch.where(condition, nothing, g), b)
+
+
+def _index_put(g: Tensor, y: Tensor, x: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Cotangents:
+    kept = g if accumulate else g.index_put(indices, torch.zeros_like(values))
+    return kept, None, _to_shape(g[tuple(indices)], values)
+
+
+def _reshaped(g: Tensor, y: Tensor, x: Tensor, *_: Any, **__: Any) -> Cotangents:
+    return (g.reshape(x.shape),)
+
+
+def _permuted(g: Tensor, y: Tensor, x: Tensor, order: Sequence[int]) -> Cotangents:
+    order = [d % x.dim() for d in order]
+    return (g.permute([order.index(d) for d in range(x.dim())]),)
+
+
+RULES: Mapping[str, Callable[..., Cotangents]] = {
+    "_unsafe_view": _reshaped,
+    "abs": _unary(lambda g, y, x: g * x.sign()),
+    "add": _binary(lambda g, y, a, b, alpha=1: (g, g if alpha == 1 else g * alpha)),
+    "alias": _reshaped,
+    "amax": _extreme(1),
+    "amin": _extreme(-1),
+    "atan": _unary(lambda g, y, x: g / (1 + x * x)),
+    "bmm": lambda g, y, a, b: (g @ b.transpose(1, 2), a.transpose(1, 2) @ g),
+    "clamp": _clamp,
+    "clone": _reshaped,
+    "cos": _unary(lambda g, y, x: -(g * x.sin())),
+    "cosh": _unary(lambda g, y, x: g * x.sinh()),
+    "cumsum": lambda g, y, x, dim: (g.flip(dim).cumsum(dim).flip(dim),),
+    "detach": lambda g, y, x: (None,),
+    "div": _binary(lambda g, y, a, b: (g / b, -(g * y / b))),
+    "erf": _unary(lambda g, y, x: g * (-(x * x)).exp() / torch.atan(torch.ones_like(x)).sqrt()),  # π/4 = atan 1
+    "exp": _unary(lambda g, y, x: g * y),
+    "expand": lambda g, y, x, shape, **_: (_to_shape(g, x),),
+    "expm1": _unary(lambda g, y, x: g * (y + 1)),
+    "index_put": _index_put,
+    "lift_fresh_copy": _reshaped,
+    "log": _unary(lambda g, y, x: g / x),
+    "log1p": _unary(lambda g, y, x: g / (1 + x)),
+    "maximum": _binary(_larger),
+    "mean": _mean,
+    "minimum": _binary(lambda g, y, a, b: _larger(g, y, b, a)),  # where b > a, a is the smaller one
+    "mm": lambda g, y, a, b: (g @ b.T, a.T @ g),
+    "mul": _binary(lambda g, y, a, b: (g * b, g * a)),
+    "neg": _unary(lambda g, y, x: -g),
+    "permute": _permuted,
+    "pow": _power,
+    "reciprocal": _unary(lambda g, y, x: -(g * y * y)),
+    "relu": _unary(lambda g, y, x: torch.where(x > 0, g, torch.zeros_like(g))),
+    "rsqrt": _unary(lambda g, y, x: -(g * y * y * y) / 2),
+    "scatter_add": lambda g, y, x, dim, index, source: (g, None, None, g.gather(dim, index)),
+    "sigmoid": _unary(lambda g, y, x: g * y * (1 - y)),
+    "sign": lambda g, y, x: (None,),
+    "sin": _unary(lambda g, y, x: g * x.cos()),
+    "sinh": _unary(lambda g, y, x: g * x.cosh()),
+    "sqrt": _unary(lambda g, y, x: g / (2 * y)),
+    "squeeze": _reshaped,
+    "sub": _binary(lambda g, y, a, b, alpha=1: (g, -g if alpha == 1 else g * -alpha)),
+    "sum": _sum,
+    "t": lambda g, y, x: (g.t(),),
+    "tanh": _unary(lambda g, y, x: g * (1 - y * y)),
+    "transpose": lambda g, y, x, one, other: (g.transpose(one, other),),
+    "unsqueeze": _reshaped,
+    "view": _reshaped,
+    "where": _where,
+}
+"""Operation → the cotangents of its positional arguments, from the result's cotangent g, the result y, and them."""

@@ -1,0 +1,262 @@
+"""Rows: the one contract between `bench/`, which measures, and `analysis/`, which draws. No torch here.
+
+A dataclass's fields are a table's columns; units end the name (`_s` seconds, `_ns` nanoseconds, `_bytes`, `_u` units of
+roundoff, `_ulp` units in the last place). Columns hold strings and numbers only. A column that may be null is `| None`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
+ADDED = {
+    "cells": ("time_degrees", "ratio_degrees"),
+    "segments": ("power_w", "foreign_processes", "pressure_s", "load_1min", "unread"),
+}
+"""Columns that runs of an earlier version lack, by table: all may be null, and are read so."""
+
+RENAMED = {
+    "cells": {"interference": "disturbed"},
+    "segments": {"overhead_s": "floor_s", "interference": "disturbed"},
+}
+"""Columns by table, with the name that each had before version 3."""
+
+BASELINE = "autograd"
+"""The method whose time is the denominator of every ratio."""
+
+DATA = ("uniform", "normal", "near_optimum")
+TIMED_DATA, TIMED_SEED = "uniform", 0
+
+STATUSES = {
+    "ok": "measured",
+    "unsupported": "no such operation for this dtype or device",
+    "skipped": "predicted too slow or too large, never started",
+    "timeout": "a call ran past the limit and its process was stopped",
+    "oom": "ran out of memory",
+    "nonfinite": "measured, but the gradient has NaN or infinite entries",
+    "wrong": "the gradient has another shape or dtype, or its derivation is refuted",
+    "error": "raised an exception",
+    "crashed": "its process ended",
+    "interrupted": "the run ended before it was measured",
+}
+TIMED_STATUSES = ("ok", "nonfinite", "wrong")
+"""Statuses of cells that may have time samples."""
+
+
+@dataclass(frozen=True)
+class FloatFormat:
+    """A binary floating-point format: `precision` significand bits p (hidden bit included), least normal exponent."""
+
+    precision: int
+    min_exponent: int
+    itemsize: int
+    largest: float
+
+    @property
+    def unit_roundoff(self) -> float:
+        """u = 2⁻ᵖ, the largest relative error of one rounding to nearest."""
+        return 2.0**-self.precision
+
+
+DTYPES = {
+    "float16": FloatFormat(11, -14, 2, 65504.0),
+    "bfloat16": FloatFormat(8, -126, 2, (2 - 2.0**-7) * 2.0**127),
+    "float32": FloatFormat(24, -126, 4, (2 - 2.0**-23) * 2.0**127),
+    "float64": FloatFormat(53, -1022, 8, (2 - 2.0**-52) * 2.0**1023),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One method on one case. Times are per call, less the empty call's; the interval is 95 % over processes.
+
+    `ratio` is time over the baseline's, paired within rounds: below 1 is faster. `time_degrees` and `ratio_degrees` are
+    the intervals' degrees of freedom, moderated over the run's cells. `dims` reads `m=8 n=8 p=4`,
+    `parameters` counts the gradient's entries. `flops` counts each multiply and each add of a call as one (a
+    transcendental too; null where they cannot be counted), `bytes` those of the inputs (a form's: of what its call
+    takes, prepared or not) read once and the gradient written once. `peak_memory_bytes` is what torch's allocator had
+    handed out at the highest moment of preparing and one call, less what it had before; null on the CPU where hundreds
+    of losses are evaluated one by one.
+    """
+
+    run_id: str
+    cell_id: str
+    case_id: str
+    problem: str
+    wrt: str
+    method: str
+    family: str
+    size: int
+    dims: str
+    parameters: int
+    dtype: str
+    device: str
+    threads: int
+    numerics: str
+    cache: str
+    status: str
+    reason: str | None
+    flops: int | None
+    bytes: int | None
+    setup_s: float | None
+    time_s: float | None
+    time_low_s: float | None
+    time_high_s: float | None
+    device_time_s: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    samples: int
+    processes: int
+    peak_memory_bytes: int | None
+    interference: float | None
+    """Share of the case's segments that were interference, 0 to 1."""
+    time_degrees: float | None = None
+    ratio_degrees: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The raw time of one block of calls, divided by its `calls`; the overhead is not subtracted here."""
+
+    run_id: str
+    case_id: str
+    cell_id: str
+    process: int
+    segment: int
+    round: int
+    position: int
+    calls: int
+    time_s: float
+    clock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a measurement between two rebuilds of the callables, and what interference it.
+
+    On CUDA, frequency, temperature, throttling, power and foreign processes are the GPU's. What is null has its reason
+    in `unread`; `pressure_s` is how long some task of the machine waited for a processor.
+    """
+
+    run_id: str
+    case_id: str
+    process: int
+    segment: int
+    started_ns: int
+    ended_ns: int
+    overhead_s: float
+    interference: bool
+    reason: str | None
+    involuntary_switches: int | None
+    steal_s: float | None
+    frequency_mhz: float | None
+    temperature_c: float | None
+    throttling: str | None
+    power_w: float | None = None
+    foreign_processes: int | None = None
+    pressure_s: float | None = None
+    load_1min: float | None = None
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """A gradient scored against its reference. Any non-finite entry makes every error metric null, never 0."""
+
+    run_id: str
+    cell_id: str
+    data: str
+    seed: int
+    status: str
+    reason: str | None
+    reference: str | None
+    reference_radius_ulp: float | None
+    rel_fro: float | None
+    rel_max: float | None
+    comp_max: float | None
+    ulp_max: float | None
+    ulp_mean: float | None
+    ulp_p50: float | None
+    ulp_p99: float | None
+    digits: float | None
+    bwd_max_u: float | None
+    bwd_fro_u: float | None
+    kappa: float | None
+    predicted_rel_fro: float | None
+    bound_share: float | None
+    n_nan: int | None
+    n_inf: int | None
+    n_spurious: int | None
+    n_underflow: int | None
+    loss_finite: bool | None
+    input_hash: str | None
+    output_hash: str | None
+    distinct_outputs: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """The verdict on one form's derivation (`torch` for torch's own)."""
+
+    run_id: str
+    problem: str
+    wrt: str
+    form: str
+    verdict: str
+    digits: float | None
+    points: int
+    dims: str
+    diagnosis: str | None
+    source_hash: str
+
+
+TABLES: dict[str, type] = {
+    "cells": Cell,
+    "samples": Sample,
+    "segments": Segment,
+    "errors": Error,
+    "derivations": Derivation,
+}
+
+
+def columns(row: type) -> dict[str, type]:
+    """Column name → str, int, float or bool, in order."""
+    return {name: _plain(hint)[0] for name, hint in typing.get_type_hints(row).items()}
+
+
+def nullable(row: type) -> set[str]:
+    """The columns that may be null."""
+    return {name for name, hint in typing.get_type_hints(row).items() if _plain(hint)[1]}
+
+
+def _plain(hint: Any) -> tuple[type, bool]:
+    options = typing.get_args(hint) or (hint,)
+    (kind,) = [option for option in options if option is not type(None)]
+    return kind, type(None) in options
+
+
+def arrow_schema(row: type) -> pa.Schema:
+    """The parquet schema of a table; strings are dictionary-encoded, since ids repeat."""
+    import pyarrow as pa
+
+    types = {
+        str: pa.dictionary(pa.int32(), pa.string()),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+    }
+    optional = nullable(row)
+    return pa.schema([pa.field(name, types[kind], name in optional) for name, kind in columns(row).items()])
+
+
+def as_dict(row: Any) -> dict[str, Any]:
+    """A row as a plain dictionary (rows are flat, so no deep copy)."""
+    return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}

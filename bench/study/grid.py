@@ -1,0 +1,129 @@
+"""The grid: from a study to a plan of what is possible on a machine; what is skipped and why. Measures nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from gradiometer.methods import METHODS
+from gradiometer.problems import Problem, Source
+from gradiometer.storage.schema import BASELINE
+from gradiometer.study import study_file as studies
+from gradiometer.study.plan import Case, Plan, PlannedCell
+from gradiometer.study.study_file import Grid, Study, StudyError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What this machine can hold, in bytes; no `cuda` key where there is no such device."""
+
+    memory_bytes: Mapping[str, int]
+
+    @property
+    def devices(self) -> list[str]:
+        """The devices there are."""
+        return list(self.memory_bytes)
+
+
+def _no_device(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+    if case.device not in limits.memory_bytes:
+        return "unsupported", f"no {case.device} device on this machine"
+    return None
+
+
+def _no_such_numerics(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+    if case.numerics == "tf32" and (case.device != "cuda" or case.dtype != "float32"):
+        return "unsupported", "tf32 is a way to multiply float32 matrices on CUDA devices"
+    return None
+
+
+def _too_large(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+    needed, there = case.memory_bytes(method), limits.memory_bytes[case.device]
+    if needed > there:
+        return "skipped", f"predicted to need {needed / 1e9:.3g} GB, the machine has {there / 1e9:.3g} GB free"
+    return None
+
+
+def _too_slow(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+    seconds = case.least_call_s(method)
+    if seconds > study.longest_call_s:
+        return "skipped", f"predicted {seconds:.2g} s a call, the study's limit is {study.longest_call_s:.2g} s"
+    return None
+
+
+CHECKS: Sequence[Callable[[Case, str, Study, Limits], tuple[str, str] | None]] = (
+    _no_device,
+    _no_such_numerics,
+    _too_large,
+    _too_slow,
+)
+"""What rules a cell out before anything runs, first match first."""
+
+
+def _selected(asked: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Names in their own order, with `all`, `first` and `others` resolved."""
+    chosen = set(asked)
+    if "all" in chosen:
+        return list(names)
+    if "first" in chosen:
+        chosen |= set(names[:1])
+    if "others" in chosen:
+        chosen |= set(names[1:])
+    return [name for name in names if name in chosen]
+
+
+def _cases(study: Study, grid: Grid, problems: Mapping[str, Problem], limits: Limits) -> Iterator[Case]:
+    asked = {device for name in grid.devices for device in (limits.devices if name == "auto" else [name])}
+    devices = [device for device in ("cpu", "cuda") if device in asked]
+    for name in _selected(grid.problems, list(problems)):
+        problem = problems[name]
+        overrides = tuple((dim, factor) for dim, factor in grid.dims.items() if dim in problem.dims)
+        for wrt in _selected(grid.wrt, list(problem.wrts)):
+            methods = _selected(grid.methods, [*problem.forms(wrt), *METHODS])
+            axes = product(devices, grid.threads, grid.numerics, grid.cache, grid.dtypes, sorted(set(grid.sizes)))
+            for device, threads, numerics, cache, dtype, size in axes:
+                existing = [name for name in methods if name not in METHODS or METHODS[name].exists_on(device)]
+                yield Case(
+                    problem, wrt, size, overrides, dtype, device, threads, numerics, cache,
+                    tuple(dict.fromkeys([*existing, BASELINE])), tuple(grid.data), study.seeds_at(size),
+                )  # fmt: skip
+
+
+def check(study: Study, sources: Mapping[str, Source], problems_replaced: bool) -> None:
+    """See that every name in the study exists among these problems. Raises StudyError with every mistake."""
+    problems = [source.problem for source in sources.values()]
+    forms = {form for problem in problems for wrt in problem.wrts for form in problem.forms(wrt)}
+    known = {
+        "problems": ["all", *sources],
+        "wrt": ["all", "first", "others", *dict.fromkeys(wrt for problem in problems for wrt in problem.wrts)],
+        "methods": ["all", *sorted(forms), *METHODS],
+        "dims": list(dict.fromkeys(dim for problem in problems for dim in problem.dims)),
+    }
+    if problems_replaced:
+        del known["problems"]
+    studies.check_names(study, known)
+
+
+def plan(study: Study, sources: Mapping[str, Source], limits: Limits, problems_replaced: bool = False) -> Plan:
+    """The cells of a study over these problems on a machine. Raises StudyError."""
+    for source in sources.values():
+        taken = {f for wrt in source.problem.wrts for f in source.problem.forms(wrt)} & set(METHODS)
+        if taken:
+            raise StudyError(
+                f"problem {source.problem.name}: the form {sorted(taken)[0]!r} has a method's name; rename it"
+            )
+    check(study, sources, problems_replaced)
+    problems = {name: source.problem for name, source in sources.items()}
+    cells: dict[str, PlannedCell] = {}
+    for grid in study.grid:
+        whole = grid.model_copy(update={"problems": ["all"]}) if problems_replaced else grid
+        for case in _cases(study, whole, problems, limits):
+            for method in case.methods:
+                verdict = next((v for v in (c(case, method, study, limits) for c in CHECKS) if v), ("ok", None))
+                cell = PlannedCell(case, method, *verdict)
+                cells.setdefault(cell.cell_id, cell)
+    if not cells:
+        raise StudyError(f"{study.name}: no cell is left; its wrt or methods fit none of its problems")
+    in_order = sorted(cells.values(), key=lambda cell: list(sources).index(cell.case.problem.name))
+    return Plan(study, tuple(in_order))

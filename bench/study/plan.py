@@ -1,0 +1,183 @@
+"""Cases and cells: what is measured, in names and numbers, and what each is predicted to cost. Measures nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+from gradiometer.methods import METHODS
+from gradiometer.problems import Problem
+from gradiometer.storage.schema import DTYPES, Cell
+from gradiometer.study.study_file import Study
+
+ENTRIES_PER_S = {"cpu": 1e9, "cuda": 1e11}
+"""Optimistic rate at which a batched forward method passes tangent entries: beyond it nothing is worth starting."""
+LOSS_S = {"cpu": 8e-6, "cuda": 40e-6}
+"""Optimistic time of one evaluation of a loss, however small."""
+CASE_OVERHEAD_S = 0.35
+START_S = 12.0
+SCORED_ENTRIES_PER_S = 5e6
+
+
+@dataclass(frozen=True)
+class Case:
+    """problem × wrt × dims × dtype × device × threads × numerics × cache, with what is scored on it."""
+
+    problem: Problem
+    wrt: str
+    size: int
+    overrides: tuple[tuple[str, float], ...]
+    dtype: str
+    device: str
+    threads: int
+    numerics: str
+    cache: str
+    methods: tuple[str, ...]
+    data: tuple[str, ...]
+    seeds: int
+
+    @cached_property
+    def dims(self) -> dict[str, int]:
+        """Dimension → its value."""
+        return self.problem.dims_at(self.size, dict(self.overrides))
+
+    @cached_property
+    def case_id(self) -> str:
+        """Canonical text, equal on every machine; overridden dimensions follow the size."""
+        size = "_".join([f"n{self.size}", *(f"{name}{self.dims[name]}" for name, _ in self.overrides)])
+        return (
+            f"{self.problem.name}-{self.wrt}-{size}-{self.dtype}-{self.device}"
+            f"-{self.threads}t-{self.numerics}-{self.cache}"
+        )
+
+    @cached_property
+    def inputs_entries(self) -> int:
+        """Entries of all inputs together."""
+        return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.shapes)
+
+    @cached_property
+    def data_entries(self) -> int:
+        """Entries of the inputs that the problem has no gradient for; of all, where it has one for each."""
+        differentiated = {name for wrt in self.problem.wrts.values() for name in wrt}
+        data = [name for name in self.problem.shapes if name not in differentiated]
+        return sum(prod(self.problem.shape_of(name, self.dims)) for name in data or self.problem.shapes)
+
+    @cached_property
+    def parameters(self) -> int:
+        """P: entries of the gradient."""
+        return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.wrts[self.wrt])
+
+    def family(self, method: str) -> str:
+        """The family of a method of this case; a form is analytic."""
+        return METHODS[method].family if method in METHODS else "analytic"
+
+    def bytes(self, read: int | None = None) -> int:
+        """So many entries (all inputs', unless told) read once and the gradient written once, in bytes."""
+        return ((self.inputs_entries if read is None else read) + self.parameters) * DTYPES[self.dtype].itemsize
+
+    def memory_bytes(self, method: str) -> int:
+        """A model of the peak: P tangents of the gradient and five intermediates of the data's size, or eight times the
+        inputs; a CPU multiplies half types through copies in float32. Measured peaks: `tests/bench/test_memory.py`.
+        """
+        itemsize = max(DTYPES[self.dtype].itemsize, DTYPES["float32"].itemsize if self.device == "cpu" else 0)
+        if method in METHODS and METHODS[method].batched:
+            return self.parameters * (self.parameters + 5 * self.data_entries) * itemsize
+        return 8 * self.inputs_entries * itemsize
+
+    def least_call_s(self, method: str) -> float:
+        """A time that a call will not beat by much, where the number of losses grows with P; else 0."""
+        known = METHODS.get(method)
+        if known is None or not known.per_entry:
+            return 0.0
+        if known.batched:
+            return self.parameters * self.inputs_entries / ENTRIES_PER_S[self.device]
+        return known.per_entry * self.parameters * LOSS_S[self.device]
+
+    def request(self) -> dict[str, Any]:
+        """The case in names and numbers, as a worker gets it."""
+        return {
+            "problem": self.problem.name,
+            "wrt": self.wrt,
+            "dims": self.dims,
+            "dtype": self.dtype,
+            "device": self.device,
+            "threads": self.threads,
+            "numerics": self.numerics,
+            "cache": self.cache,
+        }
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell to be measured, or known beforehand not to run: then `status` is not ok and `reason` says why."""
+
+    case: Case
+    method: str
+    status: str = "ok"
+    reason: str | None = None
+
+    @property
+    def cell_id(self) -> str:
+        """The case's id and the method."""
+        return f"{self.case.case_id}-{self.method}"
+
+    def row(self, run_id: str, **measured: Any) -> Cell:
+        """The cell as a row; `measured` fills what the plan cannot know."""
+        case = self.case
+        known: dict[str, Any] = dict.fromkeys(
+            ("flops", "setup_s", "time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low")
+        )
+        known |= dict.fromkeys(("ratio_high", "peak_memory_bytes", "interference"))
+        known |= {"status": self.status, "reason": self.reason, "samples": 0, "processes": 0, "bytes": case.bytes()}
+        return Cell(
+            run_id=run_id,
+            cell_id=self.cell_id,
+            case_id=case.case_id,
+            problem=case.problem.name,
+            wrt=case.wrt,
+            method=self.method,
+            family=case.family(self.method),
+            size=case.size,
+            dims=" ".join(f"{name}={value}" for name, value in sorted(case.dims.items())),
+            parameters=case.parameters,
+            dtype=case.dtype,
+            device=case.device,
+            threads=case.threads,
+            numerics=case.numerics,
+            cache=case.cache,
+            **known | measured,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a study on a machine, in the order in which they are measured."""
+
+    study: Study
+    cells: tuple[PlannedCell, ...]
+
+    @cached_property
+    def cases(self) -> dict[str, list[PlannedCell]]:
+        """Case id → its cells."""
+        found: dict[str, list[PlannedCell]] = {}
+        for cell in self.cells:
+            found.setdefault(cell.case.case_id, []).append(cell)
+        return found
+
+    @property
+    def estimated_s(self) -> float:
+        """Wall-clock time of the study: budgets, scoring (by entries of all gradients scored), and starting up."""
+        total = START_S
+        for cells in self.cases.values():
+            if any(cell.status == "ok" for cell in cells):
+                case = cells[0].case
+                scored = case.parameters * len(cells) * len(case.data) * case.seeds
+                total += self.study.budget_s + CASE_OVERHEAD_S + scored / SCORED_ENTRIES_PER_S
+        return total
+
+    @property
+    def memory_bytes(self) -> int:
+        """The largest peak that any cell to be measured is predicted to have."""
+        return max((c.case.memory_bytes(c.method) for c in self.cells if c.status == "ok"), default=0)

@@ -1,0 +1,62 @@
+"""Two gradients as arrays of balls, held against each other entry by entry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+Balls = np.ndarray[Any, Any]
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+SMALLEST_RADIUS = 2.0**-60
+"""A scale is at least this share of the largest one, so that an entry without terms does not ask for radius zero."""
+
+
+def scales(magnitudes: Sequence[Array], truth: Sequence[Balls]) -> list[Array]:
+    """B of each entry: what differences and radii are measured in; |value| where B is not finite."""
+    values = [np.array([float(abs(ball)) for ball in part.ravel()]).reshape(part.shape) for part in truth]
+    chosen = [np.where(np.isfinite(b), b, v) for b, v in zip(magnitudes, values, strict=True)]
+    largest = max((float(np.max(part, initial=0.0)) for part in chosen), default=0.0)
+    return [np.maximum(part, max(largest * SMALLEST_RADIUS, 2.0**-1000)) for part in chosen]
+
+
+def differences(found: Sequence[Balls], truth: Sequence[Balls]) -> list[Balls]:
+    """Found − truth."""
+    return [np.asarray(one - other, dtype=object) for one, other in zip(found, truth, strict=True)]
+
+
+def _pairs(gaps: Sequence[Balls], scale: Sequence[Array]) -> list[tuple[arb, float]]:
+    parts = zip(gaps, scale, strict=True)
+    return [pair for gap, b in parts for pair in zip(gap.ravel(), b.ravel().tolist(), strict=True)]
+
+
+def is_finite(values: Sequence[Balls]) -> bool:
+    """Whether every ball is finite."""
+    return all(ball.is_finite() for part in values for ball in part.ravel())
+
+
+def vanish(gaps: Sequence[Balls], scale: Sequence[Array], share: float) -> bool:
+    """Whether every difference contains 0 and is finite, its radius at most `share` of the scale."""
+    return all(gap.is_finite() and gap.contains(0) and gap.rad() <= share * b for gap, b in _pairs(gaps, scale))
+
+
+def refuted(gaps: Sequence[Balls]) -> bool:
+    """Whether some difference is certainly not 0."""
+    return any(gap.is_finite() and not gap.contains(0) for part in gaps for gap in part.ravel())
+
+
+def digits(gaps: Sequence[Balls], scale: Sequence[Array], precision: int) -> float:
+    """−log10 of the largest |difference| in units of the scale, between 0 and what the precision holds."""
+    most = precision * math.log10(2)
+    worst = arb(0)
+    for gap, b in _pairs(gaps, scale):
+        if not gap.is_finite():
+            return 0.0
+        worst = worst.max(gap.abs_upper() / b)
+    if worst.is_zero():
+        return most
+    return min(most, max(0.0, -float(worst.log() / arb(10).log())))

@@ -1,0 +1,187 @@
+"""What is wrong with a gradient, in words: the slips that people make, tried one after another on the evidence.
+
+Everything here compares float64 roundings of exact values, so nine digits tell a slip from a coincidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradiometer.verification.compare import Array, Balls
+from gradiometer.verification.diagnosis.missing_terms import altered_term, proportional_term, symmetric_only
+from gradiometer.verification.diagnosis.scale_factors import is_close, name_factor, number
+from gradiometer.verification.verdicts import Comparison
+
+
+@dataclass(frozen=True)
+class Part:
+    """One input's gradient at one tuple of dimensions: found, true, and found − true, rounded from exact values."""
+
+    name: str
+    dims: dict[str, int]
+    found: Array
+    truth: Array
+    gap: Array
+    wrong: np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def _floats(balls: Balls) -> Array:
+    return np.array([float(ball.mid()) for ball in balls.ravel()]).reshape(balls.shape)
+
+
+def _wrong(gaps: Balls, scale: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Entries that certainly differ; of those that do, the ones that differ by more than a rounded constant would."""
+    differs = np.array([not (gap.is_finite() and gap.contains(0)) for gap in gaps.ravel()], dtype=bool).reshape(
+        gaps.shape
+    )
+    clearly = np.asarray(differs & ~(np.abs(_floats(gaps)) <= 2.0**-48 * scale))
+    return clearly if clearly.any() else differs
+
+
+def parts_of(comparison: Comparison, names: Sequence[str]) -> list[Part]:
+    """The parts of one comparison."""
+    columns = zip(names, comparison.found, comparison.truth, comparison.gaps, comparison.scale, strict=True)
+    return [
+        Part(name, comparison.setting.dims, _floats(found), _floats(truth), _floats(gap), _wrong(gap, scale))
+        for name, found, truth, gap, scale in columns
+    ]
+
+
+def common_factor(found: Array, truth: Array, gap: Array) -> float | None:
+    """c where found = c · truth at every entry and c is not 1, else None."""
+    there = truth != 0
+    if not there.any() or np.any(found[~there]):
+        return None
+    distances = gap[there] / truth[there]
+    largest = distances.ravel()[np.argmax(np.abs(truth[there]))]
+    return float(1 + largest) if largest and (np.abs(distances - largest) <= 1e-6 * abs(largest)).all() else None
+
+
+def not_finite(parts: Sequence[Part]) -> str | None:
+    """NaN or infinite entries."""
+    count = int((~np.isfinite(parts[0].found)).sum())
+    return f"{count} of {parts[0].found.size} entries are NaN or infinite" if count else None
+
+
+def zero(parts: Sequence[Part]) -> str | None:
+    """All entries zero."""
+    return "zero everywhere" if all(not part.found.any() and part.truth.any() for part in parts) else None
+
+
+def not_zero(parts: Sequence[Part]) -> str | None:
+    """Something where the derivative vanishes identically."""
+    return "should be zero everywhere" if not any(part.truth.any() for part in parts) else None
+
+
+def scaled(parts: Sequence[Part]) -> str | None:
+    """One factor for all entries: a constant, or made of dimensions."""
+    factors = [common_factor(part.found, part.truth, part.gap) for part in parts]
+    known = [factor for factor in factors if factor is not None]
+    if len(known) < len(factors):
+        return None
+    written, words = name_factor(known, [part.dims for part in parts])
+    return f"{words}: " * bool(words) + f"every entry is {written} times what it should be"
+
+
+def transposed(parts: Sequence[Part]) -> str | None:
+    """The transpose, or a multiple of it."""
+    factors = []
+    for part in parts:
+        if part.found.ndim != 2 or part.found.shape[0] != part.found.shape[1]:
+            return None
+        turned = part.truth.T
+        factor = common_factor(part.found, turned, part.found - turned)
+        if not factor and not np.allclose(part.found, turned, rtol=1e-9, atol=0):
+            return None
+        factors.append(factor or 1.0)
+    if all(is_close(factor, 1.0) for factor in factors):
+        return "transposed"
+    written, words = name_factor(factors, [part.dims for part in parts])
+    return f"transposed, and {words or 'scaled'}: {written} times the transpose"
+
+
+def some_entries(parts: Sequence[Part]) -> str | None:
+    """Which entries, where not all of them are wrong."""
+    part = parts[0]
+    count = int(part.wrong.sum())
+    if count == part.wrong.size or not count:
+        return None
+    said = f"{count} of {part.wrong.size} entries {'is' if count == 1 else 'are'} wrong{_pattern(part.wrong)}"
+    factors = [common_factor(one.found[one.wrong], one.truth[one.wrong], one.gap[one.wrong]) for one in parts]
+    known = [factor for factor in factors if factor is not None]
+    if len(known) == len(parts):
+        written, words = name_factor(known, [one.dims for one in parts])
+        said += f"; {words}: " if words else "; "
+        said += f"{written} times what {'it' if count == 1 else 'they'} should be"
+    return said
+
+
+def _pattern(wrong: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+    if wrong.ndim != 2:
+        return ""
+    rows, columns = (np.unique(places).tolist() for places in np.nonzero(wrong))
+    height, width = wrong.shape
+    if height == width and (wrong == np.eye(height, dtype=bool)).all():
+        return ": the diagonal"
+    if height == width and (wrong == ~np.eye(height, dtype=bool)).all():
+        return ": all but the diagonal"
+    if wrong.sum() == len(rows) * width and len(rows) <= 3:
+        return f": row {', '.join(map(str, rows))}"
+    if wrong.sum() == len(columns) * height and len(columns) <= 3:
+        return f": column {', '.join(map(str, columns))}"
+    return ""
+
+
+RULES: Sequence[Callable[[Sequence[Part]], str | None]] = (not_finite, zero, not_zero, scaled, transposed)
+"""What names a slip from the values of one part alone, first match first."""
+
+
+def _side_by_side(part: Part) -> str:
+    place = next(at for at in np.ndindex(part.wrong.shape) if part.wrong[at])
+    at = list(place)
+    found, truth = float(part.found[place]), float(part.truth[place])
+    digits = 17 if abs(found - truth) <= 1e-4 * abs(truth) else 6
+    where = f"{part.name}{at}" if at else part.name
+    close = "" if digits == 6 else f" (off by {float(part.gap[place]):.3g})"
+    return f"{where} is {found:.{digits}g}, should be {truth:.{digits}g}{close}"
+
+
+def diagnose(names: Sequence[str], function: Callable[..., Any], evidence: Sequence[Comparison]) -> str:
+    """What is wrong, in words, with two values side by side.
+
+    `evidence` holds one comparison for each tuple of dimensions, the first of them wrong. For a joint gradient, each
+    wrong part is diagnosed on its own.
+    """
+    first = evidence[0]
+    places = [parts_of(comparison, names) for comparison in evidence]
+    said = []
+    for i, part in enumerate(places[0]):
+        if not part.wrong.any():
+            continue
+        where = [j for j, place in enumerate(places) if place[i].wrong.any()]
+        seen = [places[j][i] for j in where]
+        found = next((words for rule in RULES if (words := rule(seen)) is not None), None)
+        if found is None:
+            found = _by_terms(i, names, function, [evidence[j] for j in where], seen)
+        label = f"{part.name}: " if len(names) > 1 else ""
+        said.append(f"{label}{found}; {_side_by_side(part)}")
+    return "; ".join(said) or f"differs at {first.point.data} points"
+
+
+def _by_terms(
+    i: int, names: Sequence[str], function: Callable[..., Any], evidence: Sequence[Comparison], seen: Sequence[Part]
+) -> str:
+    """A slip that shows in how the truth is put together, else which entries are wrong, and by how much."""
+    first, entries = evidence[0], some_entries(seen)
+    found = proportional_term(tuple(names), [part.gap for part in seen], evidence)
+    found = found or altered_term(first, tuple(names), i, seen[0].found)
+    found = found or symmetric_only(first, tuple(names), i, function)
+    if found or entries:
+        return "; ".join(one for one in (found, entries) if one)
+    with np.errstate(all="ignore"):
+        largest = np.nanmax(np.abs(seen[0].gap) / np.abs(seen[0].truth))
+    return f"all {seen[0].gap.size} entries are wrong, by up to {number(float(largest))} times the true value"

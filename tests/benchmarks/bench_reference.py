@@ -1,0 +1,73 @@
+"""How long a certified reference takes: `pytest --benchmark-only bench/bench_reference.py`, timed by pytest-benchmark.
+
+∂L/∂W1 of linear_autoencoder_batch, size 1024, float32, uniform data, on one core. Cold: nothing is kept, the graphs are
+traced and evaluated exactly. Cached: another process's entries lie on disk, the graphs are traced to find them. Tracing
+anything at all costs a process a second once, for torch's own imports; verifying the derivation has paid it here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from gradiometer.accuracy.cache import Cache
+from gradiometer.accuracy.reference import Reference, References
+from gradiometer.problems import PROBLEMS
+from gradiometer.problems.inputs import draw, rounded
+from gradiometer.verification import TORCH, verify
+
+PROBLEM, WRT, SIZE, DTYPE = PROBLEMS["linear_autoencoder_batch"], "W1", 1024, "float32"
+DIMS = PROBLEM.dims_at(SIZE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_core() -> Iterator[None]:
+    """torch's threads and the BLAS's, one each."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> dict[str, torch.Tensor]:
+    """The case's inputs, as every run draws them."""
+    drawn = draw(PROBLEM, DIMS, "uniform", 0)
+    assert drawn is not None
+    return rounded(drawn, getattr(torch, DTYPE))
+
+
+@pytest.fixture(scope="module")
+def exact_forms() -> list[str]:
+    """The forms that the reference may go through."""
+    return [v.form for v in verify(PROBLEM, WRT) if v.verdict == "exact" and v.form != TORCH]
+
+
+def reference(folder: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> Reference:
+    """What a process that has just started makes of a folder's entries."""
+    found = References(Cache(folder)).of(PROBLEM, PROBLEM.wrts[WRT], DIMS, inputs, DTYPE, exact_forms)
+    assert found.kind == "integer"
+    assert found.radius_ulp is not None
+    assert found.radius_ulp < 2.0**-20
+    return found
+
+
+def test_cold(benchmark: Any, tmp_path: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> None:
+    """Nothing is kept."""
+    fresh = (tmp_path / str(i) for i in itertools.count())
+    benchmark.pedantic(reference, setup=lambda: ((next(fresh), inputs, exact_forms), {}), rounds=5)
+
+
+def test_cached(benchmark: Any, tmp_path: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> None:
+    """The entries are there."""
+    first = reference(tmp_path, inputs, exact_forms)
+    again = benchmark.pedantic(reference, args=(tmp_path, inputs, exact_forms), rounds=5)
+    assert (again.hi == first.hi).all()
+    assert (again.lo == first.lo).all()
