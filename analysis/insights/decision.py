@@ -20,9 +20,8 @@ ONE_PROCESS = 1.5 * BETWEEN_PROCESSES
 def log_errors(cells: pd.DataFrame, name: str) -> tuple[Floats, Floats]:
     """Standard errors of the logs of `time` or `ratio` (`name`), and their degrees of freedom."""
     unit = "_s" if name == "time" else ""
-    ends = (cells[f"{name}_{end}{unit}"].to_numpy(float) for end in ("low", "high"))
-    degrees = cells[f"{name}_degrees"].to_numpy(float)
-    return log_standard_error(*ends, degrees), degrees
+    low, high, degrees = (cells[f"{name}_{end}"].to_numpy(float) for end in (f"low{unit}", f"high{unit}", "degrees"))
+    return log_standard_error(low, high, degrees), degrees
 
 
 def decisions(cells: pd.DataFrame) -> pd.Series[str]:

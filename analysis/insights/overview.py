@@ -5,8 +5,9 @@ The terminal prints these rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,7 +86,7 @@ def overview(frames: Frames) -> list[OverviewRow]:
     ]
 
 
-def _row(view: View, case: pd.Series, label: str) -> OverviewRow:  # type: ignore[type-arg]
+def _row(view: View, case: pd.Series, label: str) -> OverviewRow:
     problem, wrt, dtype = str(case["problem"]), str(case["wrt"]), str(case["dtype"])
     verdicts = view.derivations[(view.derivations["problem"] == problem) & (view.derivations["wrt"] == wrt)]
     best = _best(_of(view.forms, case))
@@ -102,7 +103,7 @@ def _row(view: View, case: pd.Series, label: str) -> OverviewRow:  # type: ignor
     )  # fmt: skip
 
 
-def _of(table: pd.DataFrame, case: pd.Series) -> pd.DataFrame:  # type: ignore[type-arg]
+def _of(table: pd.DataFrame, case: pd.Series) -> pd.DataFrame:
     return table[np.logical_and.reduce([table[name] == case[name] for name in WHERE])]
 
 
@@ -128,14 +129,15 @@ def _best(forms: pd.DataFrame) -> tuple[BestForm, ...]:
             log_se=float(error),
             df=float(df),
             decision=row["verdict"] if pd.notna(row["verdict"]) else None,
-            ties=tuple(forms.loc[_ties(forms, row), "method"]),
+            ties=_ties(forms, row),
         )
         for row, error, df in rows
     )
 
 
-def _ties(forms: pd.DataFrame, best: dict[str, object]) -> pd.Series[bool]:
-    return (forms["size"] == best["size"]) & ~forms["is_fastest"] & (forms["behind"] != "slower")
+def _ties(forms: pd.DataFrame, best: Mapping[Hashable, Any]) -> tuple[str, ...]:
+    tied = (forms["size"] == best["size"]) & ~forms["is_fastest"] & (forms["behind"] != "slower")
+    return tuple(forms["method"][tied])
 
 
 def _first_sizes(rows: pd.DataFrame) -> dict[str, int]:

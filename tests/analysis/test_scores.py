@@ -18,9 +18,10 @@ def errors():
     rows = pd.MultiIndex.from_product([["run"], [f"cell{i}" for i in range(10)], schema.DATA, range(5)])
     frame = rows.to_frame(index=False, name=[*KEYS, "seed"])
     frame[METRICS] = random.lognormal(size=(len(frame), len(METRICS)))
-    frame[["n_nan", "n_inf", "n_spurious"]] = random.integers(0, 2, (len(frame), 3)).astype(float)
+    counts = ["n_nan", "n_inf", "n_spurious", "n_underflow"]
+    frame[counts] = random.integers(0, 2, (len(frame), 4)).astype(float)
     frame["reference"], frame["loss_finite"] = "ball", (random.random(len(frame)) < 0.7).astype(object)
-    for name in (*METRICS, "n_nan", "n_inf", "n_spurious", "reference", "loss_finite"):
+    for name in (*METRICS, *counts, "reference", "loss_finite"):
         frame.loc[random.random(len(frame)) < 0.2, name] = None
     frame.loc[frame["cell_id"] == "cell3", METRICS] = None
     frame.loc[frame["cell_id"] == "cell4", ["reference", "loss_finite"]] = None
@@ -39,13 +40,13 @@ def test_the_summary_over_seeds_is_that_of_pandas(errors):
 
 
 def test_the_worst_over_seeds_is_that_of_pandas(errors):
-    entries, spurious, loss = (
-        errors.dropna(subset=names).set_index(KEYS) for names in (["n_nan", "n_inf"], ["n_spurious"], ["loss_finite"])
-    )
+    needed = (["n_nan", "n_inf"], ["n_spurious"], ["loss_finite"], ["n_underflow"])
+    entries, spurious, loss, underflow = (errors.dropna(subset=names).set_index(KEYS) for names in needed)
     expected = {
         "finite": (entries["n_nan"] + entries["n_inf"] == 0).groupby(KEYS).all(),
         "spurious": (spurious["n_spurious"] > 0).groupby(KEYS).any(),
         "loss_finite": loss["loss_finite"].astype(bool).groupby(KEYS).all(),
+        "underflow": (underflow["n_underflow"] > 0).groupby(KEYS).any(),
     }
     found = summarised(errors).set_index(KEYS)
     for name in RANGE:
