@@ -95,14 +95,14 @@ def _plan(arguments: argparse.Namespace) -> int:
     from collections import Counter
 
     from gradiometer import problems
-    from gradiometer.machine import description
+    from gradiometer.machine.limits import free_memory_bytes
     from gradiometer.study import grid, study_file
     from gradiometer.verification.client import load_request
     from gradiometer.workers.processes import WorkerProcess
 
     asked = study_file.find(arguments.study)
     sources = problems.sources_for([Path(name) for name in arguments.problem])
-    limits = grid.Limits(description.free_memory_bytes())
+    limits = grid.Limits(free_memory_bytes())
     plan = grid.plan(asked, sources, limits, problems_replaced=bool(arguments.problem))
     counts = Counter(cell.status for cell in plan.cells)
     print(f"study {asked.name}: {len(plan.cases)} cases, {len(plan.cells)} cells ({_counted(counts)})")
@@ -146,11 +146,13 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _machine(arguments: argparse.Namespace) -> int:
-    from gradiometer.machine import description
+    from gradiometer.machine.description import describe
+    from gradiometer.machine.software import versions
+    from gradiometer.machine.summary import interference_sources
 
-    found = {"machine": description.describe(), "versions": description.versions()}
+    found = {"machine": describe(), "versions": versions()}
     print(json.dumps(found, indent=1, ensure_ascii=False))
-    warnings = description.interference_sources()
+    warnings = interference_sources()
     for warning in warnings:
         print(f"disturbs timing: {warning}", file=sys.stderr)
     if not warnings:
@@ -161,7 +163,7 @@ def _machine(arguments: argparse.Namespace) -> int:
 def _selftest(arguments: argparse.Namespace) -> int:
     from gradiometer.selftest.command import selftest
 
-    return selftest(arguments.trials, arguments.peers, arguments.out)
+    return selftest(arguments.trials, arguments.out)
 
 
 def _recover(arguments: argparse.Namespace) -> int:
@@ -194,7 +196,6 @@ def _parser() -> argparse.ArgumentParser:
     verb("machine", _machine, "what a result from this machine says about it, and what disturbs it")
     selftest = verb("selftest", _selftest, "what timing on this machine can resolve, in about a minute")
     selftest.add_argument("--trials", type=int, metavar="N", help="prove every target on N trials (100: 25 minutes)")
-    selftest.add_argument("--peers", action="store_true", help="run other harnesses on the same callables")
     selftest.add_argument("-o", dest="out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     recover = verb("recover", _recover, "make a run that was cut short readable")
     recover.add_argument("run", metavar="RUN", help="the run folder")

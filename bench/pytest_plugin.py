@@ -216,14 +216,14 @@ def _interrupt(number: int, frame: object) -> None:
 
 def _planned(config: pytest.Config) -> StudySession:
     from gradiometer import problems
-    from gradiometer.machine import description
+    from gradiometer.machine.limits import free_memory_bytes
     from gradiometer.study import grid, study_file
 
     try:
         asked = study_file.find(config.getoption("study") or "quick")
         files = [Path(name) for name in config.getoption("problem") or []]
         sources = problems.sources_for(files)
-        plan = grid.plan(asked, sources, grid.Limits(description.free_memory_bytes()), problems_replaced=bool(files))
+        plan = grid.plan(asked, sources, grid.Limits(free_memory_bytes()), problems_replaced=bool(files))
     except (study_file.StudyError, problems.ProblemError) as error:
         raise pytest.UsageError(str(error)) from None
     return StudySession(config, plan, sources)

@@ -1,4 +1,4 @@
-"""What calls do, read and hold, without timing them: counted on tensors without data, and recorded in one call."""
+"""Cost of a case's methods without timing: operations counted on tensors without data, memory recorded in one call."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from gradiometer.cost.memory import peak_bytes
 from gradiometer.workers.case_instance import CaseInstance
 
 MOST_LOSSES = 256
-"""The memory of a method that evaluates its loss one by one more often is not recorded: each operation costs some."""
+"""Largest number of loss evaluations for which memory is recorded: recording slows down every operation."""
 
 
-def weigh(
-    setting: CaseInstance, methods: Sequence[str], counts: Counts, visiting: Callable[[int], None]
+def count_cost(
+    instance: CaseInstance, methods: Sequence[str], counts: Counts, visiting: Callable[[int], None]
 ) -> dict[str, dict[str, Any]]:
-    """Method → its `flops`, the entries that a form has `read`, and, on the CPU, its `peak_memory_bytes`.
+    """Costs by method: `flops`, the entries that a form has `read`, and on the CPU its `peak_memory_bytes`.
 
-    `visiting(index)` is told of every method before its code runs.
+    `visiting(index)` is called before a method's code runs.
     """
-    where = (setting.problem, setting.case["wrt"], setting.case["dims"])
+    where = (instance.problem, instance.case["wrt"], instance.case["dims"])
     flops: dict[str, int | None] = {}
     read: dict[str, int | None] = {}
     peaks: dict[str, int] = {}
     for index, name in enumerate(methods):
         visiting(index)
         flops[name] = counts.of(*where, name)
-        if name in setting.forms:
+        if name in instance.forms:
             read[name] = counts.read(*where, name)
-        if setting.case["device"] == "cpu" and setting.losses(name) <= MOST_LOSSES:
-            with suppress(Exception):  # it ran before, so this is no verdict on it
-                peaks[name] = peak_bytes(partial(setting.gradient, name))
+        if instance.case["device"] == "cpu" and instance.losses(name) <= MOST_LOSSES:
+            with suppress(Exception):  # the method was timed before, so a failure here is no verdict on it
+                peaks[name] = peak_bytes(partial(instance.gradient, name))
     return {"flops": flops, "read": read, "peak_memory_bytes": peaks}

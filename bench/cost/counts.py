@@ -1,4 +1,4 @@
-"""What a call of each method has to do, from the problem and its dimensions alone: nothing is computed."""
+"""Operations and inputs of a method's call, counted from the problem and its dimensions without computing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from gradiometer.storage.schema import BASELINE
 
 LOSS = "the loss"
 COUNTED = {"reverse": BASELINE, "forward": "jacfwd", "numeric": LOSS}
-"""What is counted for each family of generic methods: ways of one family differ in overhead, not in mathematics."""
+"""Family of generic methods → the call that is counted for it. Methods of one family differ only in overhead."""
 
 
 class Counts:
-    """Flops of calls; counted once per problem, wrt and dims, since they depend on nothing else."""
+    """Counts per problem, wrt and dims, each made once: they depend on nothing else."""
 
     def __init__(self) -> None:
         self._known: dict[Any, int | None] = {}
 
     def of(self, problem: Problem, wrt: str, dims: Mapping[str, int], method: str) -> int | None:
-        """The operations in one call, preparation apart; null where the call is no fixed sequence of known ones.
+        """Floating-point operations of one call, without preparation. None if the call is no fixed graph of known ones.
 
-        A form's are its own, those of reverse and forward mode what COUNTED runs for a gradient; a finite difference
-        is its number of losses times one loss.
+        A form's own operations are counted; for reverse and forward mode those of the method in COUNTED; for a finite
+        difference those of one loss, times the number of losses.
         """
         if method in problem.forms(wrt):
             return self._of_call(problem, wrt, dims, method)
@@ -40,7 +40,7 @@ class Counts:
         return known.per_entry * entries * one
 
     def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
-        """Entries of what a form's call is handed: the inputs that it takes, and what it prepared instead of others."""
+        """Entries of the tensors that a form's call receives: inputs, and what its preparation put in place of inputs."""
         key = (problem.name, wrt, tuple(dims.items()), form, "read")
         return self._once(key, lambda: _handed(_call(problem, wrt, dims, form)))
 
@@ -53,13 +53,13 @@ class Counts:
             try:
                 with weightless():
                     self._known[key] = count()
-            except Exception:  # whatever a problem's code raises on tensors without data
+            except Exception:  # a problem's code may raise anything on tensors without data
                 self._known[key] = None
         return self._known[key]
 
 
 def _call(problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> Callable[[], Any]:
-    """The call whose operations are counted; what it prepares has run when it is returned."""
+    """The call whose operations are counted. Its preparation has run."""
     inputs = {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
     forms = problem.forms(wrt)
     if what in forms:
@@ -69,5 +69,5 @@ def _call(problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> Cal
 
 
 def _handed(call: Any) -> int:
-    """Entries of the tensors that a form's call is bound to."""
+    """Entries of the tensors to which a form's call is bound."""
     return sum(part.numel() for part in tree_leaves(call.args) if isinstance(part, torch.Tensor))

@@ -1,4 +1,4 @@
-"""The peak memory of a call: on the CPU from the events of torch's allocator, on CUDA from its counters."""
+"""Peak memory of a call: on the CPU from the events of torch's allocator, on CUDA from its counters."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gradiometer.methods import Call
 
 
 def peak_bytes(action: Callable[[], Any]) -> int:
-    """The most bytes that torch's CPU allocator had handed out at one time in `action`, over what it held before.
+    """Largest number of bytes that torch's CPU allocator held at one time during `action`, above its start.
 
-    The result and all that autograd saves are counted. Not counted: what was there before (the inputs), the scratch
-    that libraries (BLAS, oneDNN) and kernels' other threads take from the system, and Python's own objects. Recording
-    costs microseconds per operation, so nothing is timed meanwhile. Raises what `action` raises.
+    Includes the result and what autograd saves. Excludes the inputs, scratch memory that libraries (BLAS, oneDNN) and
+    other threads take from the system, and Python objects. Recording costs microseconds per operation, so nothing is
+    timed meanwhile. Raises what `action` raises.
     """
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        held = action()  # until recording ends
+        held = action()  # alive until recording ends
     events: Any = recorded.profiler.kineto_results.events()
     on_cpu = torch.profiler.DeviceType.CPU
     memory = [event for event in events if event.name() == "[memory]" and event.device_type() == on_cpu]
@@ -29,17 +29,16 @@ def peak_bytes(action: Callable[[], Any]) -> int:
 
 
 def allocated(cuda: Any = torch.cuda) -> int:
-    """Bytes of live tensors, when everything queued has run."""
+    """Bytes of live tensors once the device's queue is empty."""
     cuda.synchronize()
     return int(cuda.memory_allocated())
 
 
 def peak_of(call: Call, kept: int, cuda: Any = torch.cuda) -> int | None:
-    """Bytes that one call takes at its peak, its result included, and `kept`: what preparing it holds on to.
+    """Peak memory of one call in bytes, result included, plus `kept`: the bytes that its preparation holds.
 
-    The call must have run before: a first one allocates the libraries' workspaces too, which stay. None where it
-    allocates nothing: every gradient needs memory, so it is then taken from a pool that the allocator does not count
-    again, as a captured graph's.
+    Call it once before: a first call also allocates the libraries' workspaces, which stay. None where the call
+    allocates nothing, as a captured CUDA graph does: its memory comes from a pool that the allocator does not count.
     """
     resident = allocated(cuda)
     cuda.reset_peak_memory_stats()

@@ -1,4 +1,4 @@
 """Description of this machine, interference while measuring, GPU state, numeric switches and peak rates.
 
-Imports no problem, method or study.
+May import timing's clocks, but no problem, method or study.
 """

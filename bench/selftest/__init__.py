@@ -1,1 +1,4 @@
-"""What timing on this machine can resolve, shown on callables whose ratio is known: `python -m bench selftest`."""
+"""Proof of what timing on this machine can detect, on callables whose ratio is known.
+
+May import timing, machine, statistics and storage.
+"""

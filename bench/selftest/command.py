@@ -1,4 +1,4 @@
-"""`python -m bench selftest`: runs the trials, keeps their rows, says what they show."""
+"""`gradiometer selftest`: runs the trials, stores their rows and prints what they show."""
 
 from __future__ import annotations
 
@@ -9,77 +9,70 @@ from pathlib import Path
 
 import torch
 
-from gradiometer.machine import description
+from gradiometer.machine import description, software
 from gradiometer.selftest import trials as experiments
-from gradiometer.selftest.assessment import lines
+from gradiometer.selftest.assessment import lines, smallest_differences
 from gradiometer.selftest.trials import Trial, frame_of
 from gradiometer.storage import store
 
 QUICK_TRIALS = 8
 SLOWEST_SHARE = 0.4
-"""Of the trials, so many are runs in fresh processes, which take ten seconds each."""
+"""Share of the trials for experiments in fresh processes, which take ten seconds each."""
 
 Experiment = Callable[[], Iterable[Trial]]
 
 
 def quick() -> dict[str, Experiment]:
-    """About a minute."""
+    """Experiments of about a minute in all."""
     return {
-        "null pairs": lambda: experiments.null_pairs(QUICK_TRIALS),
-        "distinct pairs in fresh processes": lambda: experiments.distinct_pairs(1),
+        "identical functions": lambda: experiments.null_pairs(QUICK_TRIALS),
+        "different functions in fresh processes": lambda: experiments.distinct_pairs(1),
         "small differences": lambda: experiments.small_differences(QUICK_TRIALS),
     }
 
 
 def proof(trials: int) -> dict[str, Experiment]:
-    """Every target: about 25 minutes for 100 trials."""
+    """Experiments that test every target: about 25 minutes for 100 trials."""
     runs = max(1, round(SLOWEST_SHARE * trials))
     return {
-        "null pairs": lambda: experiments.null_pairs(trials),
-        "null pairs beside a spinner": lambda: experiments.null_pairs(trials, "spinner"),
-        "distinct pairs in fresh processes": lambda: experiments.distinct_pairs(runs),
+        "identical functions": lambda: experiments.null_pairs(trials),
+        "identical functions on a busy machine": lambda: experiments.null_pairs(trials, "spinner"),
+        "different functions in fresh processes": lambda: experiments.distinct_pairs(runs),
         "known ratios": lambda: experiments.known_ratios(2 * trials),
         "small differences": lambda: experiments.small_differences(trials),
-        "beside a cache-hostile candidate": lambda: experiments.beside_a_hostile_candidate(runs),
+        "beside a function that empties the caches": lambda: experiments.beside_a_hostile_candidate(runs),
     }
 
 
-def against_peers(trials: int) -> dict[str, Experiment]:
-    """Ours and the others in one shuffled run."""
-    from gradiometer.selftest.peers import peers
+def selftest(trials: int | None, out: Path) -> int:
+    """Run the quick experiments, or all of them with so many trials, and print what they show.
 
-    return {"peers": lambda: peers(trials)}
-
-
-def selftest(trials: int | None, with_peers: bool, out: Path) -> int:
-    """Run, write `trials.parquet` and `selftest.json` into a folder under `out`, print what was found."""
+    Writes `trials.parquet` and `selftest.json` into a new folder under `out`.
+    """
     torch.set_num_threads(1)
-    chosen = quick() if trials is None else proof(trials)
-    if with_peers:
-        chosen |= against_peers(max(QUICK_TRIALS, (trials or 0) // 3))
     found: list[Trial] = []
-    for name, experiment in chosen.items():
-        found += _told(name, experiment())
+    for name, experiment in (quick() if trials is None else proof(trials)).items():
+        found += _counted(name, experiment())
     frame = frame_of(found)
-    shown = lines(frame)
-    for line in shown:
-        print(line)
+    shown = [str(line) for line in lines(frame)]
+    print("\n".join(shown))
     now = datetime.datetime.now(datetime.UTC)
     folder = out / f"selftest-{now:%Y%m%dt%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)
     frame.to_parquet(folder / "trials.parquet", index=False, compression="zstd")
     about = {
         "machine": description.describe(),
-        "versions": description.versions(),
-        "shown": [str(line) for line in shown],
+        "versions": software.versions(),
+        "smallest_difference": smallest_differences(frame),
+        "shown": shown,
     }
     store.write_json(folder / "selftest.json", about)
-    print(f"rows: {folder / 'trials.parquet'}")
+    print(f"Rows: {folder / 'trials.parquet'}")
     return 0
 
 
-def _told(name: str, trials: Iterable[Trial]) -> Iterator[Trial]:
-    """The trials, with their number on a terminal."""
+def _counted(name: str, trials: Iterable[Trial]) -> Iterator[Trial]:
+    """The trials. On a terminal, the number of the current one is shown."""
     for number, trial in enumerate(trials, 1):
         if sys.stderr.isatty():
             print(f"\r{name}: {number}  ", end="", file=sys.stderr, flush=True)

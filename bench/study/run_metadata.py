@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from gradiometer.machine import description
+from gradiometer.machine import description, software
 from gradiometer.methods import METHODS
 from gradiometer.problems import Source
 from gradiometer.storage.schema import SCHEMA_VERSION
@@ -28,7 +28,7 @@ def describe(
         "study": plan.study.model_dump(),
         "problems": {n: describe_problem(s, order) for order, (n, s) in enumerate(sources.items()) if n in used},
         "methods": describe_methods(plan),
-        "versions": description.versions(),
+        "versions": software.versions(),
         "machine": description.describe(),
         "peak_rates": None,
         "clock": None,

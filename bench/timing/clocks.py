@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from gradiometer.machine import description
+from gradiometer.machine import hardware
 
 Call = Callable[[], Any]
 Flush = Callable[[], Any]
@@ -164,7 +164,7 @@ def flush_of(device: str) -> Flush:
     if device == "cuda":
         size = 2 * torch.cuda.get_device_properties("cuda").L2_cache_size
     else:
-        size = min(2 * (description.last_level_cache_bytes() or ASSUMED_CACHE_BYTES), LARGEST_FLUSH_BYTES)
+        size = min(2 * (hardware.last_level_cache_bytes() or ASSUMED_CACHE_BYTES), LARGEST_FLUSH_BYTES)
     buffer = torch.zeros(size // 8, dtype=torch.int64, device=device)
     return partial(buffer.add_, 1)
 

@@ -23,9 +23,9 @@ from gradiometer.accuracy.bounds import Bounds
 from gradiometer.accuracy.gradients import bits_of, digest_of, mismatch
 from gradiometer.accuracy.reference import References
 from gradiometer.cost import memory
-from gradiometer.cost.count_cost import weigh
+from gradiometer.cost.count_cost import count_cost
 from gradiometer.cost.counts import Counts
-from gradiometer.machine import description, interference, numerics
+from gradiometer.machine import interference, numerics
 from gradiometer.machine.peak_rates import peak_rates
 from gradiometer.methods import Make
 from gradiometer.problems import Problem, ProblemError, load, shipped
@@ -173,7 +173,7 @@ class Worker:
                 "segments": engine.segments,
                 "failures": failures,
                 "setup_s": setup_s,
-                "numerics": description.numerics(),
+                "numerics": numerics.switches(),
                 "peak_memory_bytes": peaks,
                 "hashes": {name: sorted(map(zlib.crc32, found)) for name, found in outputs.items()},
                 "gradients": returned,
@@ -240,7 +240,7 @@ class Worker:
     def weigh(self, request: dict[str, Any]) -> None:
         """What a call of each method does, reads and holds; untimed."""
         setting = self._setting(request, TIMED_DATA, TIMED_SEED)
-        self.channel.send(weigh(setting, request["methods"], self.counts, self.watch.enter))
+        self.channel.send(count_cost(setting, request["methods"], self.counts, self.watch.enter))
 
     def peak_rates(self, request: dict[str, Any]) -> None:
         """What this machine can do at most in one configuration."""

@@ -1,4 +1,4 @@
-"""How long a certified reference takes: `pytest --benchmark-only bench/bench_reference.py`, timed by pytest-benchmark.
+"""How long a certified reference takes: `pytest --benchmark-only tests/benchmarks/bench_reference.py`, timed by pytest-benchmark.
 
 ∂L/∂W1 of linear_autoencoder_batch, size 1024, float32, uniform data, on one core. Cold: nothing is kept, the graphs are
 traced and evaluated exactly. Cached: another process's entries lie on disk, the graphs are traced to find them. Tracing

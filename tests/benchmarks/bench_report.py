@@ -1,4 +1,4 @@
-"""How long a report takes over 10⁷ samples and 10⁵ cells: `pytest --benchmark-only -s analysis/bench_report.py`.
+"""How long a report takes over 10⁷ samples and 10⁵ cells: `pytest --benchmark-only -s tests/benchmarks/bench_report.py`.
 
 Of one run, and of ten, as of ten machines; they are generated first. A report is a process of its own, timed from its
 start to its end. Two cores should do it in 20 s and 1 GB: what it took is printed, and kept in `extra_info`.

@@ -1,4 +1,4 @@
-"""What other tests of a gradient let through: `python -m tests.research.criteria` prints the table that the README shows.
+"""Mistakes that other tests of a gradient accept: `python -m tests.research.criteria` prints them as a table.
 
 Each criterion judges the same suspects, by its own documented rule and default tolerances, against torch's derivative:
 

@@ -1,4 +1,4 @@
-"""Memory that calls hold: measured, and as the plan predicts it."""
+"""Peak memory of calls: measured, and as the plan predicts it."""
 
 import pytest
 import torch

@@ -1,8 +1,9 @@
-"""Other harnesses on the same callables, each by its own documented statistic, in about the same wall clock.
+"""Compares other harnesses with the engine: `python -m tests.research.peers [TRIALS]` in a checkout.
 
+Each measures the same callables in about the same wall-clock time, and is judged by its own documented statistic.
 torch.utils.benchmark: the median of `blocked_autorange` and of `adaptive_autorange`. pytest-benchmark: the mean, with
-its default options and in precision mode. pyperf: the mean of one worker's values, since the twenty processes that it
-would start take longer than the budget.
+its default options and in precision mode. pyperf: the mean of one worker's values, because its default of twenty
+processes takes longer than the budget.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import functools
 import io
 import logging
+import math
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -20,19 +22,24 @@ from time import perf_counter
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from scipy import stats
 
 from gradiometer.selftest import candidates
-from gradiometer.selftest.trials import BUDGET_S, Trial
+from gradiometer.selftest.assessment import ENOUGH, Line
+from gradiometer.selftest.command import QUICK_TRIALS
+from gradiometer.selftest.trials import BUDGET_S, Trial, frame_of
 from gradiometer.statistics import paired_ratio
 from gradiometer.timing import measure
 from gradiometer.timing.clocks import Call
 
 PYPERF_VALUE_S = 10e-3
-"""By default a value of pyperf's takes 100 ms; of those, the time allowed holds three."""
+"""pyperf's default is 100 ms, of which the time allowed holds only three."""
 
 Harness = Callable[[Call, float], float]
-"""(callable, seconds that it may take) → seconds per call, by the harness's own statistic."""
+"""(callable, time allowed in seconds) → seconds per call, by the harness's own statistic."""
 
 
 def torch_blocked(call: Call, seconds: float) -> float:
@@ -51,7 +58,7 @@ def torch_adaptive(call: Call, seconds: float) -> float:
 
 
 def _pytest_benchmark(call: Call, seconds: float, precision: float | None) -> float:
-    """The fixture as its plugin builds it from default options, but for the time allowed."""
+    """The fixture with its plugin's default options, except for the time allowed."""
     from pytest_benchmark import fixture as fixtures
     from pytest_benchmark.logger import Logger
     from pytest_benchmark.utils import NameWrapper
@@ -79,7 +86,7 @@ def pytest_benchmark_precision(call: Call, seconds: float) -> float:
 
 
 def pyperf_worker(call: Call, seconds: float) -> float:
-    """bench_func as one of its workers runs it, after one warm-up: the mean of as many values of 10 ms as fit."""
+    """`bench_func` as one pyperf worker runs it after one warm-up: the mean of as many values of 10 ms as fit."""
     loops = 1
     while loops < 2**20 and _seconds(call, loops) < PYPERF_VALUE_S:
         loops *= 2
@@ -95,7 +102,7 @@ _numbers = count()
 
 @functools.cache
 def _pyperf_runner() -> Any:
-    """The one runner that pyperf allows a process, as a worker with one warm-up."""
+    """pyperf's runner, of which a process may have one, as a worker with one warm-up."""
     import pyperf
 
     arguments, sys.argv = sys.argv, ["peer", "--worker", "--loops=1", "--warmups=1"]
@@ -124,7 +131,7 @@ PEERS: dict[str, Harness] = {
 
 
 def peers(trials: int) -> Iterator[Trial]:
-    """Null pairs of three durations, by every harness in shuffled order, in this process; ours in this process too."""
+    """Identical functions of three durations, measured in this process by every harness, in shuffled order."""
     torch.set_num_threads(1)
     logging.disable()
     kinds = [(harness, duration) for harness in ("gradiometer", *PEERS) for duration in candidates.DURATIONS]
@@ -150,3 +157,40 @@ def _ours(number: int, duration: str, make: Callable[[], Call], started: float) 
         "peers", "quiet", duration, "gradiometer", number, 1.0, found.ratio, found.low, found.high, None, BUDGET_S,
         perf_counter() - started,
     )  # fmt: skip
+
+
+def compared(trials: pd.DataFrame) -> Iterator[Line]:
+    """Root mean square error of the ratio of identical functions: the engine's, every peer's, and their quotient."""
+    square = trials["ratio"].map(math.log) ** 2
+    enough = trials.groupby(["harness", "duration"]).size().min() >= ENOUGH
+    ours = trials["harness"] == "gradiometer"
+    rms = square[ours].mean() ** 0.5
+    wall = trials.loc[ours, "wall_s"].mean()
+    yield Line(f"gradiometer: error {rms:.2%} in {wall:.2f} s (expected 0.5 %)", bool(rms <= 0.005) if enough else None)
+    for harness, theirs in trials[~ours].groupby("harness"):
+        other = square[theirs.index]
+        quotient, low, high = _quotient(square[ours].to_numpy(), other.to_numpy())
+        text = f"{harness}: error {other.mean() ** 0.5:.2%} in {theirs['wall_s'].mean():.2f} s"
+        met = bool(low <= 1) if enough else None
+        yield Line(f"{text}; gradiometer's is {quotient:.2f} [{low:.2f}, {high:.2f}] times that (expected ≤ 1)", met)
+
+
+def _quotient(ours: Any, theirs: Any) -> tuple[float, float, float]:
+    """√(mean ours / mean theirs), with a 95 % bootstrap interval over trials."""
+
+    def statistic(a: Any, b: Any, axis: int = -1) -> Any:
+        return np.sqrt(a.mean(axis=axis) / b.mean(axis=axis))
+
+    found = stats.bootstrap((ours, theirs), statistic, n_resamples=2000, method="percentile", rng=0)
+    low, high = found.confidence_interval
+    return float(statistic(ours, theirs)), float(low), float(high)
+
+
+def main() -> None:
+    """Run the comparison and print its lines."""
+    for line in compared(frame_of(list(peers(int(sys.argv[1]) if sys.argv[1:] else QUICK_TRIALS)))):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

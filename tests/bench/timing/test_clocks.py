@@ -106,7 +106,7 @@ def test_each_cold_call_has_a_spin_of_its_own_length(monkeypatch):
 
 @pytest.mark.parametrize(("told", "size"), [(2**20, 2**21), (None, 2 * 64 * 2**20), (2**40, 256 * 2**20)])
 def test_the_flush_is_twice_the_last_level_within_bounds_and_writes_every_entry(told, size, monkeypatch):
-    monkeypatch.setattr(clocks.description, "last_level_cache_bytes", lambda: told)
+    monkeypatch.setattr(clocks.hardware, "last_level_cache_bytes", lambda: told)
     flush = clocks.flush_of.__wrapped__("cpu")
     once, twice = flush().clone(), flush()
     assert once.nbytes == size
