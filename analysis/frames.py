@@ -147,20 +147,25 @@ def _shape(case_id: str, problem: str, wrt: str, size: int, dims: str) -> str:
     return ", ".join(f"{name} = {int(value) / size:.3g} n" for name, value in pairs if name + value in overridden)
 
 
+MACHINES = "machines"
+"""Folder under results/ that holds the committed runs of real machines; users' runs go beside it."""
+
+
 def find(run: str, results: Path) -> Path:
-    """The folder of a run given as a path or as a name under `results`. Raises StoreError where there is neither."""
-    for folder in (Path(run), results / run):
+    """The folder of a run: a path, or a name in `results` or `results`/machines. Raises StoreError if there is none."""
+    for folder in (Path(run), results / run, results / MACHINES / run):
         if folder.is_dir():
             return folder
     raise store.StoreError(
-        f"{run}: expected a run folder or a run's name under {results}/, found neither; see `ls {results}`"
+        f"{run}: expected a run folder or the name of a run in {results}/ or {results / MACHINES}/, found neither; "
+        f"see `ls {results}`"
     )
 
 
 def newest(results: Path) -> Path:
-    """The folder under `results` that started last. Raises StoreError where there is no run with tables."""
+    """The run in `results` or `results`/machines that started last. Raises StoreError if there is none with tables."""
     started: dict[Path, str] = {}
-    for folder in sorted(results.glob("*/")):
+    for folder in sorted([*results.glob("*/"), *results.glob(f"{MACHINES}/*/")]):
         if not (folder / "cells.parquet").is_file():
             continue
         try:

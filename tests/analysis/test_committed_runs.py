@@ -10,7 +10,7 @@ from gradiometer import analysis
 from gradiometer.analysis.compare.comparison import compare
 from gradiometer.storage import store
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[2] / "results" / "machines"
 RUNS = ("quick-20261125t005949", "quick-20261125t010328", "quick-20261125t010718")
 PAIRS = tuple(itertools.combinations(RUNS, 2))
 RESTLESS = ("quick-20261125t061037", "quick-20261125t061522", "quick-20261125t061846")

@@ -10,7 +10,7 @@ from gradiometer import analysis
 from gradiometer.analysis.insights import launches
 from gradiometer.analysis.report import build
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[2] / "results" / "machines"
 
 
 def cells(*rows):
