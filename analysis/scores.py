@@ -27,7 +27,7 @@ RANGE = {
     "finite": "bool_and(n_inf + n_nan = 0)",
     "spurious": "bool_or(n_spurious > 0)",
     "loss_finite": "bool_and(loss_finite)",
-    "underflow": "bool_or(n_underflow > 0)",
+    "underflow": "coalesce(bool_or(n_underflow > 0), false)",
 }
 """Over the seeds that tell it, with a reference or without: is the worst of them in range."""
 READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",

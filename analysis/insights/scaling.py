@@ -11,8 +11,9 @@ import pandas as pd
 
 from gradiometer.analysis.curves import KEYS, Integers, curves
 from gradiometer.analysis.frames import SERIES, timed
+from gradiometer.analysis.insights.decision import decisions
 from gradiometer.analysis.intervals import Floats, half_width, log_standard_error
-from gradiometer.statistics import BAND, decided, verdict_of
+from gradiometer.statistics import BAND
 from gradiometer.storage.schema import BASELINE
 
 TAIL = 4
@@ -79,25 +80,8 @@ def tail_exponents(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
-    """Each cell's verdict against autograd by itself: faster, slower, same or undecided."""
-    ends = zip(cells["ratio_low"].tolist(), cells["ratio_high"].tolist(), strict=True)
-    return pd.Series([verdict_of(*interval) for interval in ends], cells.index, str)
-
-
-def table_verdicts(cells: pd.DataFrame) -> pd.Series[str]:
-    """Each cell's verdict against autograd, over the whole table at 5 % together; null for autograd and without time.
-
-    Tables are apart by run: one that is read beside another says what it says alone.
-    """
-    compared = timed(cells)
-    compared = compared[(compared["method"] != BASELINE) & compared["ratio_low"].notna()]
-    found = pd.Series(None, cells.index, object)
-    for _, of_run in compared.groupby("run_id", sort=False):
-        degrees = of_run["ratio_degrees"].to_numpy(float)
-        errors = log_standard_error(of_run["ratio_low"], of_run["ratio_high"], degrees)
-        several = of_run["processes"].to_numpy() > 1  # one process alone is no sample of processes
-        found.loc[of_run.index] = decided(of_run["ratio"], np.where(several, errors, np.nan), degrees)
-    return found
+    """The column `verdict` of `cells`, or `decision.decisions` where a frame does not have it yet."""
+    return cells["verdict"] if "verdict" in cells else decisions(cells)
 
 
 def crossovers(cells: pd.DataFrame) -> pd.DataFrame:

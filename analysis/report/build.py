@@ -13,6 +13,7 @@ from gradiometer.analysis.compare import machines
 from gradiometer.analysis.drawing import render
 from gradiometer.analysis.frames import Frames, described
 from gradiometer.analysis.insights import answers, findings
+from gradiometer.analysis.insights.decision import decisions
 from gradiometer.analysis.report import figure_selection, measurement, output, tables
 from gradiometer.analysis.work import with_limits
 
@@ -102,6 +103,7 @@ def _shown(frames: Frames, several: bool) -> Shown:
     limited = with_limits(ordered, run.get("peak_rates"))
     refuted = limited["status"] == "wrong"  # how fast a wrong gradient is, and how far off, is no finding
     sound = limited.assign(**{name: limited[name].mask(refuted) for name in MEASURED})
+    sound["verdict"] = limited["verdict"] = decisions(sound)
     scores = frames.scores[~frames.scores["cell_id"].isin(limited.loc[refuted, "cell_id"])]
     return Shown(frames, limited, sound, scores, problems, prefix)
 

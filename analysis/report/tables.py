@@ -162,7 +162,7 @@ def preparing(cells: pd.DataFrame) -> Table:
 
 def all_cells(cells: pd.DataFrame, scores: pd.DataFrame) -> Table:
     """Every cell: time, ratio and error in one row, or why there is none."""
-    frame = with_error(cells, scores).assign(wall_over_device=wall_over_device, verdict=scaling.table_verdicts)
+    frame = with_error(cells, scores).assign(wall_over_device=wall_over_device, verdict=scaling.verdicts)
     has_device = frame["wall_over_device"].notna().any()
     shown = frame.head(MOST_ROWS)
     times = zip(shown["time_s"], shown["time_low_s"], shown["time_high_s"], strict=True)
