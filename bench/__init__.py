@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradiometer.errors import GradiometerError
     from gradiometer.problems.problem import Form, Problem
     from gradiometer.timing.measuring import measure
-    from gradiometer.verification.check import verify
+    from gradiometer.verification.verify_forms import verify
 
 __all__ = ["Form", "GradiometerError", "Problem", "load", "measure", "verify"]
 
@@ -25,7 +25,7 @@ _MODULES = {
     "Problem": "problems.problem",
     "load": "analysis.frames",
     "measure": "timing.measuring",
-    "verify": "verification.check",
+    "verify": "verification.verify_forms",
 }
 
 

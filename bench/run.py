@@ -88,7 +88,7 @@ class Run:
         started = perf_counter()
         rows = []
         for source in self._sources:
-            for verdict in verdicts_on(source, self._workers[0], self.plan.study.timeout_s):
+            for verdict in verdicts_on(source, self._workers[0], self.plan.study.verify_timeout_s):
                 told = {name: getattr(verdict, name) for name in VERDICT_COLUMNS}
                 rows.append(Derivation(run_id=self.run_id, source_hash=source.sha256, **told))
                 if verdict.verdict == "wrong":

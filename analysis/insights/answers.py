@@ -21,8 +21,8 @@ from gradiometer.storage.schema import BASELINE
 SMALL = 32
 """Answers are given at the smallest measured size of at least this, and at the largest."""
 
-TORCH = "torch"
-"""The form in `derivations` that stands for torch's own derivative."""
+TORCH = ("torch", "torch.func.grad")
+"""The forms in `derivations` that stand for torch's own derivative: in older runs, and now."""
 
 RIGHT = {"exact": "exactly right", "rounded_constants": "right up to constants that were rounded when written"}
 """Verdicts of right derivations, in words."""
@@ -125,7 +125,7 @@ def configuration(cell: Any) -> str:
 
 def rightness(rows: pd.DataFrame) -> Iterator[Statement]:
     """The verdicts on the forms of one problem: what is right, what is refuted and why, what could not be checked."""
-    forms = rows[rows["form"] != TORCH]
+    forms = rows[~rows["form"].isin(TORCH)]
     if forms.empty:
         yield Statement("Right", "not checked", "This run has no verdict on a derivation.", bad=True)
     for verdict, meaning in RIGHT.items():

@@ -192,7 +192,7 @@ def derivations(rows: pd.DataFrame) -> str:
     """What is known of the derivations' rightness."""
     if rows.empty:
         return "Whether the derivations are right was not checked in this run."
-    forms = rows[rows["form"] != answers.TORCH]
+    forms = rows[~rows["form"].isin(answers.TORCH)]
     right = forms["verdict"].isin(answers.RIGHT).sum()
     return f"{right} of {len(forms)} hand-derived gradients are right, in exact arithmetic."
 

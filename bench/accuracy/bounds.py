@@ -15,7 +15,7 @@ from gradiometer.graph.arithmetic.bounds import worst_case
 from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 from gradiometer.methods import METHODS, objective
 from gradiometer.problems import Problem
-from gradiometer.verification.forms import form_function, torch_function
+from gradiometer.verification.functions import form_function, torch_function
 from gradiometer.verification.verdict import TORCH
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -30,7 +30,7 @@ from gradiometer.methods import objective
 from gradiometer.problems import Problem
 from gradiometer.problems.problem import wrt_text
 from gradiometer.storage.schema import DTYPES
-from gradiometer.verification.forms import form_function, loss_function
+from gradiometer.verification.functions import form_function, loss_function
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -102,7 +102,7 @@ class References:
 
         def unit(result: int, hi: Array) -> Array:
             """max(ulp(g), u·B): what a radius is measured in, since ulp(0) would be absurd for a transcendental."""
-            size: Array = np.nan_to_num(sizes[result].size, nan=0.0, posinf=0.0)
+            size: Array = np.nan_to_num(sizes[result].terms, nan=0.0, posinf=0.0)
             return np.maximum(ulp_of(hi, form), form.unit_roundoff * size)
 
         def tolerance(result: int, hi: Array) -> Array:
@@ -125,7 +125,7 @@ class References:
                     _joined(part.hi for part in parts),
                     _joined(part.lo for part in parts),
                     max(radii),
-                    _joined(part.size for part in sizes),
+                    _joined(part.terms for part in sizes),
                 )
         return None
 
@@ -135,7 +135,7 @@ class References:
         kept = self._cache.get(key)
         if kept is None:
             found = sized(graph, [tensor.double() for tensor in inputs])
-            kept = [array for part in found for array in (part.value, part.size)]
+            kept = [array for part in found for array in (part.value, part.terms)]
             self._cache.put(key, kept)
         return [Magnitude(*pair) for pair in zip(kept[::2], kept[1::2], strict=True)]
 
@@ -162,7 +162,7 @@ def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnit
     allowed = 2 * roundings(loss) * DTYPES["float64"].unit_roundoff
     pairs = list(zip(parts, sizes, strict=True))
     with np.errstate(invalid="ignore"):  # where float64 overflows, nothing is said
-        gaps = [(np.abs(part.hi - size.value), allowed * size.size + 2.0**-1000) for part, size in pairs]
+        gaps = [(np.abs(part.hi - size.value), allowed * size.terms + 2.0**-1000) for part, size in pairs]
         return not any((gap > most).any() for gap, most in gaps)
 
 

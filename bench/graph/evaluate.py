@@ -113,8 +113,8 @@ class _Evaluator(Interpreter):
 
     def _unknown(self, target: Any) -> UnknownOperationError:
         return UnknownOperationError(
-            f"{overload_name(target)} ({target}) in {self.function}: {self.arithmetic.name} have no rule for it; "
-            f"add one to {self.arithmetic.table}"
+            f"the exact checker does not support {target} in {self.function} yet; "
+            f"a rule for it belongs in {self.arithmetic.table}"
         )
 
     def _number(self, leaf: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A function in ordinary torch becomes a flat graph of aten operations."""
+"""Trace a PyTorch function to a flat graph of aten operations."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from gradiometer.errors import GradiometerError
 from gradiometer.graph.decompositions import DECOMPOSITIONS
 
-BY_DATA = "{} depends on the data by a branch or by .item(), so it is no fixed graph"
+BRANCHES = "{} branches on the data (or calls .item()) and cannot be traced"
 
 
 class TraceError(GradiometerError):
-    """A function that is no fixed graph of operations on its inputs; the message says why, in one line."""
+    """A function that is not a fixed graph of operations on its inputs; the message says why, in one line."""
 
 
-class UnknownOperationError(NotImplementedError):
-    """An operation that an arithmetic, or the reverse sweep, has no rule for."""
+class UnknownOperationError(GradiometerError):
+    """An operation for which an arithmetic, or the derivative, has no rule."""
 
 
 def overload_name(target: Any) -> str:
-    """`mm` of aten.mm.default; a plain function's own name."""
+    """The name of an operation: `mm` for `aten.mm.default`; for a Python function, its own name."""
     packet = getattr(target, "overloadpacket", target)
     return str(getattr(packet, "__name__", packet))
 
 
 def shape_of(node: Node) -> tuple[int, ...]:
-    """The shape of a traced node's tensor."""
+    """The shape of the tensor of a traced node."""
     return tuple(node.meta["val"].shape)
 
 
@@ -39,25 +39,26 @@ def _first_line(error: BaseException) -> str:
 
 
 def _graph_of(function: Callable[..., Any], inputs: Sequence[torch.Tensor]) -> GraphModule:
-    # fake mode computes shapes alone, so that a large graph costs no more than a small one
-    traced = make_fx(function, DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True)  # a closure's own
+    # Fake tensors have shapes and no data: tracing time does not depend on sizes. Tensors of a closure are real.
+    traced = make_fx(function, DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True)
     graph = traced(*inputs)
     graph.graph.eliminate_dead_code()
     graph.recompile()
     return graph
 
 
-def _writes(graph: GraphModule) -> bool:
-    schemas = [getattr(node.target, "_schema", None) for node in graph.graph.nodes if node.op == "call_function"]
-    return any(schema is not None and schema.is_mutable for schema in schemas)
+def _writes(graph: GraphModule) -> list[Node]:
+    """The in-place operations of a graph."""
+    schemas = {node: getattr(node.target, "_schema", None) for node in graph.graph.nodes if node.op == "call_function"}
+    return [node for node, schema in schemas.items() if schema is not None and schema.is_mutable]
 
 
 def trace(function: Callable[..., Any], inputs: Sequence[torch.Tensor], name: str | None = None) -> GraphModule:
-    """The aten graph of `function(*inputs)`: what it computes for any inputs of these shapes and dtypes.
+    """The aten graph of `function(*inputs)`, valid for all inputs of these shapes and dtypes.
 
-    In-place code is rewritten without writes. Composite operations are broken up by DECOMPOSITIONS. `name` is what
-    messages call the function. Raises TraceError for randomness inside, writes into an input, and what cannot be traced
-    (a branch on data, `.item()`); whatever else the function itself raises comes as a TraceError too.
+    In-place operations are replaced by others; composite operations are decomposed by DECOMPOSITIONS. `name` is the
+    function's name in messages. Raises TraceError for random numbers, writes into an input, branches on the data,
+    `.item()`, `.numpy()`, and for every exception of the function itself.
     """
     called = name or getattr(function, "__name__", "the function")
     copies = [tensor.detach().clone() for tensor in inputs]
@@ -66,21 +67,25 @@ def trace(function: Callable[..., Any], inputs: Sequence[torch.Tensor], name: st
         if _writes(graph):
             copies = [tensor.detach().clone() for tensor in inputs]
             graph = _graph_of(torch.func.functionalize(function, remove="mutations"), copies)
-    except UnknownOperationError:  # of the reverse sweep, which is traced like any function
+    except UnknownOperationError:  # raised by a rule of the derivative, which is traced like any function
         raise
     except Exception as error:
         if "data-dependent" in str(error):
-            raise TraceError(BY_DATA.format(called)) from error
+            raise TraceError(BRANCHES.format(called)) from error
         if ".numpy()" in str(error):
-            raise TraceError(f"{called} reads its data outside of torch, where no graph follows it") from error
+            raise TraceError(f"{called} leaves PyTorch (e.g. .numpy()) and cannot be traced") from error
         raise TraceError(f"{called} cannot be traced: {type(error).__name__}: {_first_line(error)}") from error
-    if _writes(graph):
-        raise TraceError(f"{called} writes into an input; compute into a new tensor instead")
+    for node in _writes(graph):
+        if isinstance(target := node.args[0], Node) and target.op == "placeholder":
+            raise TraceError(f"{called} writes into an input; compute into a new tensor instead")
+        raise TraceError(f"{called} contains the in-place operation {node.target}, which cannot be traced")
     for node in graph.graph.nodes:
         if overload_name(node.target) == "_local_scalar_dense":
-            raise TraceError(BY_DATA.format(called))
+            raise TraceError(BRANCHES.format(called))
         if overload_name(node.target).startswith("as_strided") and not node.args[0].meta["val"].is_contiguous():
-            raise TraceError(f"{called} takes strides of a tensor that is not contiguous; use views instead")
+            raise TraceError(
+                f"{called} calls as_strided on a tensor that is not contiguous and cannot be traced; use views instead"
+            )
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise TraceError(f"{called} draws random numbers ({overload_name(node.target)}); take them as an input")
     graph.meta["function"] = called

@@ -204,7 +204,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The verdict on one form's derivation (`torch` for torch's own)."""
+    """The verdict on one form, or on `torch.func.grad`, torch's own derivative (`torch` in older runs)."""
 
     run_id: str
     problem: str

@@ -53,8 +53,9 @@ class Study(BaseModel):
     """Grids, and how long and carefully to measure them.
 
     `budget_s` is wall-clock time per case over all `processes`; `call_limit_s` the longest call that is worth starting
-    (default: budget / 4 processes); `timeout_s` ends a call that was started; `seeds` counts the draws scored at sizes
-    up to 64, `seeds_large` above, where seeds differ little.
+    (default: budget / 4 processes); `timeout_s` ends a call that was started, `verify_timeout_s` the
+    verification of one input's forms; `seeds` counts the draws scored at sizes up to 64, `seeds_large` above, where
+    seeds differ little.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,6 +66,7 @@ class Study(BaseModel):
     budget_s: Annotated[float, Field(gt=0, le=3600)] = 1.5
     call_limit_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 10.0
+    verify_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
     seeds: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
     seeds_large: Annotated[int, Field(ge=1, le=1000, strict=True)] = 2
 

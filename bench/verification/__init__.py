@@ -1,10 +1,9 @@
-"""Is a derivation right, and if not, what is wrong with it: a problem's forms against its loss, in exact arithmetic.
+"""Verdicts on hand-written gradients: each form of a problem against the exact derivative of its loss.
 
-A form is compared, entry by entry, with the derivative of the loss's own forward graph, both in balls, at two tuples of
-distinct odd primes and several random points. Nothing is printed here.
+May import graph, problems, methods, accuracy and workers; prints nothing.
 """
 
-from gradiometer.verification.check import verify
 from gradiometer.verification.verdict import TORCH, VERDICTS, Verdict
+from gradiometer.verification.verify_forms import verify
 
 __all__ = ["TORCH", "VERDICTS", "Verdict", "verify"]

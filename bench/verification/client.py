@@ -1,7 +1,8 @@
-"""Has the derivations of problems verified in a worker process: a form that crashes or hangs costs its own verdict."""
+"""Runs verification in a worker process, so that a form that crashes or hangs affects only its own verdict."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from gradiometer.problems import Source
@@ -9,11 +10,13 @@ from gradiometer.verification.verdict import TORCH, Verdict
 from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess
 
 LIMIT_S = 60.0
-"""Verifying all forms of one wrt takes a second or two; a form that is checked alone may take this long."""
+"""Default limit of one request: all forms of one wrt (typically 1–2 s), or one form alone."""
+
+log = logging.getLogger(__name__)
 
 
 def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, object]:
-    """What a worker needs to rebuild these problems; with devices, it warms up on them."""
+    """The request that makes a worker load these problems and warm up on these devices."""
     entries = [
         {
             "name": source.problem.name,
@@ -26,12 +29,15 @@ def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, obj
 
 
 def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S) -> list[Verdict]:
-    """The verdict on every form of a problem, torch's own derivative last in each wrt."""
+    """Verdicts on all forms of a problem, torch's own derivative last in each wrt.
+
+    If the worker dies, each form of that wrt is verified alone, in a fresh worker. `limit_s` is the limit of a request.
+    """
     found: list[Verdict] = []
     for wrt in source.problem.wrts:
         forms = (*source.problem.forms(wrt), TORCH)
         try:
-            found += _asked(source, worker, wrt, None, limit_s)
+            found += _ask(source, worker, wrt, None, limit_s)
         except WorkerFailed as failure:
             found += [_unchecked(source, wrt, form, failure) for form in forms]
         except WorkerDied:
@@ -40,17 +46,28 @@ def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S)
     return found
 
 
-def _asked(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limit_s: float) -> list[Verdict]:
+def _ask(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limit_s: float) -> list[Verdict]:
     request = {"do": "verify", "problem": source.problem.name, "wrt": wrt, "form": form}
     answer, _ = worker.ask(request, limit_s)
-    return [Verdict(**verdict) for verdict in answer["verdicts"]]
+    verdicts = [Verdict(**verdict) for verdict in answer["verdicts"]]
+    for verdict in verdicts:
+        if verdict.traceback:
+            log.error("%s\n%s", verdict.text, verdict.traceback)
+    return verdicts
 
 
-def _alone(source: Source, worker: WorkerProcess, wrt: str, form: str, limit_s: float) -> list[Verdict]:
+def _alone(
+    source: Source, worker: WorkerProcess, wrt: str, form: str, limit_s: float, is_retry: bool = False
+) -> list[Verdict]:
+    """The verdict on one form. If the worker crashes, ask once more: it may have been killed from outside."""
     try:
-        return _asked(source, worker, wrt, form, limit_s)
-    except (WorkerDied, WorkerFailed) as failure:
+        return _ask(source, worker, wrt, form, limit_s)
+    except WorkerFailed as failure:
         return [_unchecked(source, wrt, form, failure)]
+    except WorkerDied as death:
+        if is_retry or death.status == "timeout":
+            return [_unchecked(source, wrt, form, death)]
+    return _alone(source, worker, wrt, form, limit_s, is_retry=True)
 
 
 def _unchecked(source: Source, wrt: str, form: str, failure: Exception) -> Verdict:

@@ -1,4 +1,4 @@
-"""Where derivations are checked: dimensions that tell a dimension from a constant, and random points."""
+"""Points at which gradients are compared: dimensions that are distinct primes, and random inputs of each kind."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from dataclasses import dataclass
 
 import torch
 
+from gradiometer.errors import GradiometerError
 from gradiometer.problems import inputs
 from gradiometer.problems.problem import Problem
 from gradiometer.storage.schema import DATA
 
 PRIMES = ((13, 7, 5, 17, 23, 31, 41, 47), (11, 7, 3, 19, 29, 37, 43, 53), (17, 11, 7, 13, 19, 23, 29, 31))
-"""Dimensions in the problem's order, set directly: distinct odd primes, so that no ratio of two is a third, and 2/m is
-not dyadic. Derivations are judged at the first two tuples; the third settles a diagnosis."""
+"""Tuples of dimensions, in the problem's order. Distinct odd primes: no ratio of two equals a third, and 2/m is not a
+binary fraction. Gradients are compared at the first two tuples; the third serves diagnosis.
+"""
 SIZES = (7, 12, 17)
-"""For a problem that cannot take such dimensions: its own factors, at these sizes."""
+"""Sizes for a problem that cannot take the primes; its dimensions then follow from its own factors."""
 
 INTEGER_POINTS = 2
+"""Number of points with integer inputs."""
 INTEGER_BITS = 40
-"""Integer inputs are drawn from S = {−2⁴⁰, …, 2⁴⁰ − 1}."""
+"""Integer inputs are drawn from {−2⁴⁰, …, 2⁴⁰ − 1}."""
+
+
+class DimensionsError(GradiometerError):
+    """Dimensions at which the problem cannot be sampled, or its loss cannot be evaluated."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """Float64 inputs by name, in the problem's order; `is_integer` says that they are all integers of S."""
+    """Float64 inputs by name, in the problem's order; `is_integer` where all of them are random integers."""
 
     data: str
     inputs: dict[str, torch.Tensor]
@@ -43,25 +50,30 @@ def dims_text(dims: dict[str, int]) -> str:
 
 
 def prime_dims(problem: Problem, which: int) -> dict[str, int]:
-    """The problem's named dimensions as distinct odd primes. Raises ValueError for more dimensions than there are."""
-    return dict(zip(problem.dims, PRIMES[which][: len(problem.dims)], strict=True))
+    """The problem's dimensions from PRIMES[which]. Raises DimensionsError for a problem with more than eight."""
+    if len(problem.dims) > len(PRIMES[which]):
+        raise DimensionsError(f"{len(problem.dims)} dimensions, at most {len(PRIMES[which])} are supported")
+    return dict(zip(problem.dims, PRIMES[which], strict=False))
 
 
-def _is_free(problem: Problem, dims: dict[str, int]) -> bool:
-    """Whether uniform inputs are under no constraint, so that integers may stand for them."""
+def _is_unconstrained(problem: Problem, dims: dict[str, int]) -> bool:
+    """Whether the sampler leaves every uniform input as it is drawn, so that integers may replace them."""
     if problem.sample is None:
         return True
     return problem.sample("uniform", dict(dims), torch.Generator().manual_seed(0)) == {}
 
 
-def points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iterator[Point]:
-    """Points of every kind of data that the problem can draw, then integer points where its inputs are free."""
+def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iterator[Point]:
+    """One point of every kind of data that the problem can draw, then integer points where inputs are unconstrained.
+
+    Raises what the problem's sampler raises.
+    """
     for data in DATA:
         drawn = inputs.draw(problem, dims, data, seed)
         if drawn is not None:
             yield Point(data, drawn)
-    with contextlib.suppress(Exception):  # a sampler that raises for bare dimensions has said so above
-        if _is_free(problem, dims):
+    with contextlib.suppress(Exception):  # a sampler that raises for uniform data takes no integers either
+        if _is_unconstrained(problem, dims):
             bound = 2**INTEGER_BITS
             for i in range(INTEGER_POINTS):
                 generator = torch.Generator().manual_seed(INTEGER_POINTS * seed + i)

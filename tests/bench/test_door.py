@@ -14,6 +14,7 @@ TINY = """
 processes = 2
 budget_s = 0.2
 timeout_s = 4.0
+verify_timeout_s = 4.0
 seeds = 2
 [[grid]]
 wrt = ["first"]
@@ -130,7 +131,7 @@ def test_a_broken_form_costs_its_own_cell_only(broken, form):
 def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
-        "right": "exact", "torch": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
+        "right": "exact", "torch.func.grad": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
         "raises": "unchecked", "exits": "unchecked", "hangs": "unchecked", "greedy": "unchecked",
         "hoards": "unchecked",
     }  # fmt: skip

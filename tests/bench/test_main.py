@@ -47,7 +47,7 @@ def test_verify_says_what_is_right_and_what_is_wrong_with_the_rest(run_bench, tm
     )
     done = run_bench("verify", str(file), "nosuch")
     assert done.code == 2
-    assert "mine x textbook: unchecked; its process ended with signal 6" in done.text
+    assert "mine x textbook: not checked; its process ended with signal 6" in done.text
     assert "mine x torch: exact" in done.text
     assert "not usable: problem 'nosuch': expected one of linear_autoencoder" in done.text
     assert "Traceback" not in done.text

@@ -34,7 +34,7 @@ class Magnitude:
     """A value and the size of its terms, shaped alike."""
 
     value: Array
-    size: Array
+    terms: Array
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -54,13 +54,13 @@ def operand(value: Any) -> Magnitude:
 def add(a: Any, b: Any, alpha: Any = 1) -> Magnitude:
     """The sum a + alpha·b."""
     one, other = operand(a), operand(b)
-    return Magnitude(one.value + alpha * other.value, one.size + abs(alpha) * other.size)
+    return Magnitude(one.value + alpha * other.value, one.terms + abs(alpha) * other.terms)
 
 
 def divide(a: Any, b: Any) -> Magnitude:
     """A quotient; a divisor that cancelled counts as often as its terms outweigh it."""
     one, other = operand(a), operand(b)
-    return Magnitude(one.value / other.value, one.size * other.size / (other.value * other.value))
+    return Magnitude(one.value / other.value, one.terms * other.terms / (other.value * other.value))
 
 
 def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
@@ -68,14 +68,14 @@ def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
 
     def apply(a: Any, b: Any) -> Magnitude:
         one, other = operand(a), operand(b)
-        return Magnitude(product(one.value, other.value), product(one.size, other.size))
+        return Magnitude(product(one.value, other.value), product(one.terms, other.terms))
 
     return apply
 
 
 def linear(function: Callable[..., Array]) -> Callable[..., Magnitude]:
     """A sum or a move: the same of the magnitudes."""
-    return lambda x, *args, **kwargs: Magnitude(function(x.value, *args, **kwargs), function(x.size, *args, **kwargs))
+    return lambda x, *args, **kwargs: Magnitude(function(x.value, *args, **kwargs), function(x.terms, *args, **kwargs))
 
 
 def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> Callable[[Magnitude], Magnitude]:
@@ -83,7 +83,9 @@ def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
 
     def apply(x: Magnitude) -> Magnitude:
         y = f(x.value)
-        return Magnitude(y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.size))  # exp(−inf) is 0, whatever 0·inf is
+        return Magnitude(
+            y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.terms)
+        )  # exp(−inf) is 0, whatever 0·inf is
 
     return apply
 
@@ -92,8 +94,8 @@ def power(a: Any, exponent: Any) -> Magnitude:
     """A power, by its derivative in the base and in the exponent."""
     one, other = operand(a), operand(exponent)
     y = one.value**other.value
-    by_base = np.abs(other.value * one.value ** (other.value - 1)) * one.size
-    by_exponent = np.abs(y * np.log(np.abs(one.value))) * other.size if isinstance(exponent, Magnitude) else 0.0
+    by_base = np.abs(other.value * one.value ** (other.value - 1)) * one.terms
+    by_exponent = np.abs(y * np.log(np.abs(one.value))) * other.terms if isinstance(exponent, Magnitude) else 0.0
     return Magnitude(y, np.maximum(np.abs(y), by_base + by_exponent))
 
 
@@ -103,7 +105,7 @@ def extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
     def apply(a: Any, b: Any) -> Magnitude:
         one, other = operand(a), operand(b)
         y = take(one.value, other.value)
-        return Magnitude(y, np.where(y == one.value, one.size, other.size))
+        return Magnitude(y, np.where(y == one.value, one.terms, other.terms))
 
     return apply
 
@@ -114,7 +116,7 @@ def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
     def apply(x: Magnitude, dims: Any = None, keepdim: bool = False) -> Magnitude:
         axes = dims_of(x, dims)
         y = take(x.value, axis=axes, keepdims=True)
-        size = np.max(np.where(x.value == y, x.size, 0.0), axis=axes, keepdims=keepdim)
+        size = np.max(np.where(x.value == y, x.terms, 0.0), axis=axes, keepdims=keepdim)
         return Magnitude(y.reshape(size.shape), size)
 
     return apply
@@ -122,7 +124,7 @@ def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
 
 def clamp(x: Magnitude, low: Any = None, high: Any = None) -> Magnitude:
     """Kept between two numbers."""
-    return Magnitude(np.clip(x.value, low, high), np.maximum(x.size, np.abs(np.clip(x.value, low, high))))
+    return Magnitude(np.clip(x.value, low, high), np.maximum(x.terms, np.abs(np.clip(x.value, low, high))))
 
 
 def compared(holds: Callable[[Array, Array], Array]) -> Callable[[Any, Any], torch.Tensor]:
@@ -149,11 +151,11 @@ def _mean(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
 
 
 def _index_put(x: Magnitude, indices: Any, values: Magnitude, accumulate: bool = True) -> Magnitude:
-    return Magnitude(index_put(x.value, indices, values.value), index_put(x.size, indices, values.size))
+    return Magnitude(index_put(x.value, indices, values.value), index_put(x.terms, indices, values.terms))
 
 
 def _scatter_add(x: Magnitude, dim: int, index: torch.Tensor, source: Magnitude) -> Magnitude:
-    return Magnitude(scatter_add(x.value, dim, index, source.value), scatter_add(x.size, dim, index, source.size))
+    return Magnitude(scatter_add(x.value, dim, index, source.value), scatter_add(x.terms, dim, index, source.terms))
 
 
 def _erf(x: Array) -> Array:
@@ -163,7 +165,7 @@ def _erf(x: Array) -> Array:
 def _gather(parts: list[Magnitude], index: Array) -> Magnitude:
     return Magnitude(
         gather_entries([part.value for part in parts], index, 0.0),
-        gather_entries([part.size for part in parts], index, 0.0),
+        gather_entries([part.terms for part in parts], index, 0.0),
     )
 
 
@@ -179,7 +181,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "amax": reduced_extreme(np.max),
     "amin": reduced_extreme(np.min),
     "argmax": argmax,
-    "argmin": lambda x, dim, keepdim=False: argmax(Magnitude(-x.value, x.size), dim, keepdim),
+    "argmin": lambda x, dim, keepdim=False: argmax(Magnitude(-x.value, x.terms), dim, keepdim),
     "atan": function(np.arctan, lambda x, y: 1 / (1 + x * x)),
     "bmm": bilinear(np.matmul),
     "clamp": clamp,
@@ -206,7 +208,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "mm": bilinear(np.matmul),
     "mul": bilinear(np.multiply),
     "ne": compared(np.not_equal),
-    "neg": lambda x: Magnitude(-x.value, x.size),
+    "neg": lambda x: Magnitude(-x.value, x.terms),
     "pow": power,
     "reciprocal": lambda x: divide(1.0, x),
     "relu": function(lambda x: np.maximum(x, 0.0), lambda x, y: (x > 0).astype(np.float64)),
@@ -255,6 +257,6 @@ def sized(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]
         return evaluate(graph, inputs, MAGNITUDES)
 
 
-def magnitudes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Array]:
+def absolute_terms(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Array]:
     """B of each of the graph's results, shaped like it. Raises UnknownOperationError."""
-    return [found.size for found in sized(graph, inputs)]
+    return [found.terms for found in sized(graph, inputs)]

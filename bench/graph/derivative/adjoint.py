@@ -88,8 +88,8 @@ class _Sweep:
                 self.send(source, part)
         elif name not in LIKES and any(is_real(self.values[source]) for source in node.all_input_nodes):
             raise UnknownOperationError(
-                f"{name} ({node.target}) in {self.function}: no derivative is known for it; "
-                "add its rule to RULES in bench/graph/derivative/cotangents.py"
+                f"the exact checker does not support the derivative of {node.target} in {self.function} yet; "
+                "a rule for it belongs in RULES in bench/graph/derivative/cotangents.py"
             )
 
 

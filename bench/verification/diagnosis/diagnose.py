@@ -1,6 +1,6 @@
-"""What is wrong with a gradient, in words: the slips that people make, tried one after another on the evidence.
+"""Identify the mistake in a wrong gradient: rules for common mistakes, tried one after another.
 
-Everything here compares float64 roundings of exact values, so nine digits tell a slip from a coincidence.
+The rules compare exact values rounded to float64; agreement in nine digits is taken as proof of a mistake's kind.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from gradiometer.verification.compare import Array, Balls
 from gradiometer.verification.diagnosis.missing_terms import altered_term, proportional_term, symmetric_only
-from gradiometer.verification.diagnosis.scale_factors import is_close, name_factor, number
-from gradiometer.verification.verdicts import Comparison
+from gradiometer.verification.diagnosis.scale_factors import is_close, name_factor
+from gradiometer.verification.differences import Array, Balls
+from gradiometer.verification.equality import Comparison
 
 
 @dataclass(frozen=True)
 class Part:
-    """One input's gradient at one tuple of dimensions: found, true, and found − true, rounded from exact values."""
+    """The gradient of one input at one tuple of dimensions, rounded to float64.
+
+    `gap` is found − truth, computed before rounding; `wrong` marks the entries that differ.
+    """
 
     name: str
     dims: dict[str, int]
@@ -34,25 +37,24 @@ def _floats(balls: Balls) -> Array:
 
 
 def _wrong(gaps: Balls, scale: Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Entries that certainly differ; of those that do, the ones that differ by more than a rounded constant would."""
-    differs = np.array([not (gap.is_finite() and gap.contains(0)) for gap in gaps.ravel()], dtype=bool).reshape(
-        gaps.shape
-    )
+    """The entries that differ by more than a rounded constant explains; if there are none, all that differ."""
+    found = [not (gap.is_finite() and gap.contains(0)) for gap in gaps.ravel()]
+    differs = np.array(found, dtype=bool).reshape(gaps.shape)
     clearly = np.asarray(differs & ~(np.abs(_floats(gaps)) <= 2.0**-48 * scale))
     return clearly if clearly.any() else differs
 
 
 def parts_of(comparison: Comparison, names: Sequence[str]) -> list[Part]:
-    """The parts of one comparison."""
-    columns = zip(names, comparison.found, comparison.truth, comparison.gaps, comparison.scale, strict=True)
+    """One Part for each input of a comparison."""
+    columns = zip(names, comparison.found, comparison.exact, comparison.gaps, comparison.scale, strict=True)
     return [
-        Part(name, comparison.setting.dims, _floats(found), _floats(truth), _floats(gap), _wrong(gap, scale))
+        Part(name, comparison.instance.dims, _floats(found), _floats(truth), _floats(gap), _wrong(gap, scale))
         for name, found, truth, gap, scale in columns
     ]
 
 
 def common_factor(found: Array, truth: Array, gap: Array) -> float | None:
-    """c where found = c · truth at every entry and c is not 1, else None."""
+    """The factor c with found = c · truth at every entry; None where there is none or c = 1."""
     there = truth != 0
     if not there.any() or np.any(found[~there]):
         return None
@@ -62,23 +64,23 @@ def common_factor(found: Array, truth: Array, gap: Array) -> float | None:
 
 
 def not_finite(parts: Sequence[Part]) -> str | None:
-    """NaN or infinite entries."""
+    """Entries that are NaN or infinite."""
     count = int((~np.isfinite(parts[0].found)).sum())
     return f"{count} of {parts[0].found.size} entries are NaN or infinite" if count else None
 
 
 def zero(parts: Sequence[Part]) -> str | None:
-    """All entries zero."""
+    """All entries are zero and should not be."""
     return "zero everywhere" if all(not part.found.any() and part.truth.any() for part in parts) else None
 
 
 def not_zero(parts: Sequence[Part]) -> str | None:
-    """Something where the derivative vanishes identically."""
+    """The derivative is zero everywhere, the gradient is not."""
     return "should be zero everywhere" if not any(part.truth.any() for part in parts) else None
 
 
 def scaled(parts: Sequence[Part]) -> str | None:
-    """One factor for all entries: a constant, or made of dimensions."""
+    """All entries are off by one factor."""
     factors = [common_factor(part.found, part.truth, part.gap) for part in parts]
     known = [factor for factor in factors if factor is not None]
     if len(known) < len(factors):
@@ -88,7 +90,7 @@ def scaled(parts: Sequence[Part]) -> str | None:
 
 
 def transposed(parts: Sequence[Part]) -> str | None:
-    """The transpose, or a multiple of it."""
+    """The gradient is the transpose of the derivative, or a multiple of it."""
     factors = []
     for part in parts:
         if part.found.ndim != 2 or part.found.shape[0] != part.found.shape[1]:
@@ -101,23 +103,23 @@ def transposed(parts: Sequence[Part]) -> str | None:
     if all(is_close(factor, 1.0) for factor in factors):
         return "transposed"
     written, words = name_factor(factors, [part.dims for part in parts])
-    return f"transposed, and {words or 'scaled'}: {written} times the transpose"
+    return f"transposed, and {words or 'scaled'}: every entry is {written} times that of the transpose"
 
 
 def some_entries(parts: Sequence[Part]) -> str | None:
-    """Which entries, where not all of them are wrong."""
+    """Some entries are wrong: how many, which, and by which common factor."""
     part = parts[0]
     count = int(part.wrong.sum())
     if count == part.wrong.size or not count:
         return None
-    said = f"{count} of {part.wrong.size} entries {'is' if count == 1 else 'are'} wrong{_pattern(part.wrong)}"
+    words = f"{count} of {part.wrong.size} entries {'is' if count == 1 else 'are'} wrong{_pattern(part.wrong)}"
     factors = [common_factor(one.found[one.wrong], one.truth[one.wrong], one.gap[one.wrong]) for one in parts]
     known = [factor for factor in factors if factor is not None]
     if len(known) == len(parts):
-        written, words = name_factor(known, [one.dims for one in parts])
-        said += f"; {words}: " if words else "; "
-        said += f"{written} times what {'it' if count == 1 else 'they'} should be"
-    return said
+        written, name = name_factor(known, [one.dims for one in parts])
+        words += f"; {name}: " if name else "; "
+        words += f"{written} times what {'it' if count == 1 else 'they'} should be"
+    return words
 
 
 def _pattern(wrong: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
@@ -137,7 +139,7 @@ def _pattern(wrong: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
 
 
 RULES: Sequence[Callable[[Sequence[Part]], str | None]] = (not_finite, zero, not_zero, scaled, transposed)
-"""What names a slip from the values of one part alone, first match first."""
+"""Rules that identify a mistake from the values of one gradient component; the first match wins."""
 
 
 def _side_by_side(part: Part) -> str:
@@ -151,14 +153,13 @@ def _side_by_side(part: Part) -> str:
 
 
 def diagnose(names: Sequence[str], function: Callable[..., Any], evidence: Sequence[Comparison]) -> str:
-    """What is wrong, in words, with two values side by side.
+    """The mistake in one line, with the first wrong entry and its true value; parts of a joint gradient apart.
 
-    `evidence` holds one comparison for each tuple of dimensions, the first of them wrong. For a joint gradient, each
-    wrong part is diagnosed on its own.
+    `evidence` holds one comparison for each tuple of dimensions; the first is a wrong one.
     """
     first = evidence[0]
     places = [parts_of(comparison, names) for comparison in evidence]
-    said = []
+    lines = []
     for i, part in enumerate(places[0]):
         if not part.wrong.any():
             continue
@@ -168,14 +169,14 @@ def diagnose(names: Sequence[str], function: Callable[..., Any], evidence: Seque
         if found is None:
             found = _by_terms(i, names, function, [evidence[j] for j in where], seen)
         label = f"{part.name}: " if len(names) > 1 else ""
-        said.append(f"{label}{found}; {_side_by_side(part)}")
-    return "; ".join(said) or f"differs at {first.point.data} points"
+        lines.append(f"{label}{found}; {_side_by_side(part)}")
+    return "; ".join(lines) or f"differs at {first.point.data} points"
 
 
 def _by_terms(
     i: int, names: Sequence[str], function: Callable[..., Any], evidence: Sequence[Comparison], seen: Sequence[Part]
 ) -> str:
-    """A slip that shows in how the truth is put together, else which entries are wrong, and by how much."""
+    """A mistake in the terms of the exact derivative; otherwise which entries are wrong, and by how much."""
     first, entries = evidence[0], some_entries(seen)
     found = proportional_term(tuple(names), [part.gap for part in seen], evidence)
     found = found or altered_term(first, tuple(names), i, seen[0].found)
@@ -184,4 +185,6 @@ def _by_terms(
         return "; ".join(one for one in (found, entries) if one)
     with np.errstate(all="ignore"):
         largest = np.nanmax(np.abs(seen[0].gap) / np.abs(seen[0].truth))
-    return f"all {seen[0].gap.size} entries are wrong, by up to {number(float(largest))} times the true value"
+    count = seen[0].gap.size
+    entries = f"all {count} entries are wrong" if count > 1 else "the only entry is wrong"
+    return f"{entries} (largest relative error {float(largest):.2g})"

@@ -1,7 +1,7 @@
-"""Slips in a sum: a term that is missing, extra, or of the wrong sign, and a symmetry that was taken for granted.
+"""Mistakes in a sum: a term that is missing, extra or of the wrong sign, and an assumed symmetry.
 
-The exact derivative is a graph, so its terms are known: each sum in it is tried with one operand left out or of the
-other sign, and what a gradient differs by is held against every value in it that has the right shape.
+The terms of the exact derivative are the nodes of its graph. One rule compares the difference with every node of the
+same shape; another evaluates the graph with one operand of one sum left out or negated.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ import torch
 from torch.fx import GraphModule, Interpreter, Node
 
 from gradiometer.graph.trace import overload_name
-from gradiometer.verification.compare import Array
 from gradiometer.verification.diagnosis.scale_factors import is_close, name_factor
-from gradiometer.verification.verdicts import Comparison
+from gradiometer.verification.differences import Array
+from gradiometer.verification.equality import Comparison
+from gradiometer.verification.functions import UncheckableError, call_on_copies
 
 CLOSE = 1e-8
 LONGEST = 160
-"""Characters of a term, written out."""
+"""Most characters of a term in a message."""
 
 
 def _spelled(node: Any, names: dict[Node, str], room: int = LONGEST) -> str:
-    """A node of a graph as a reader writes it, in the inputs' own names; what gets too long ends in …."""
+    """A node of a graph as an expression in the names of the inputs; … replaces what is longer than `room`."""
     if not isinstance(node, Node):
         return f"{node:g}" if isinstance(node, float) else str(node)
     if node in names:
@@ -47,7 +48,7 @@ def _spelled(node: Any, names: dict[Node, str], room: int = LONGEST) -> str:
 
 def _names(comparison: Comparison, graph: GraphModule) -> dict[Node, str]:
     places = [node for node in graph.graph.nodes if node.op == "placeholder"]
-    return dict(zip(places, comparison.setting.names, strict=True))
+    return dict(zip(places, comparison.instance.names, strict=True))
 
 
 def _is_same(one: Array, other: Array) -> bool:
@@ -56,7 +57,7 @@ def _is_same(one: Array, other: Array) -> bool:
 
 
 def _values(graph: GraphModule, tensors: Sequence[torch.Tensor]) -> dict[str, Any]:
-    """Every node's value in float64, by name."""
+    """The value of every node in float64, by the node's name."""
     kept: dict[str, Any] = {}
 
     class Keeping(Interpreter):
@@ -70,7 +71,7 @@ def _values(graph: GraphModule, tensors: Sequence[torch.Tensor]) -> dict[str, An
 
 
 def _ratio(gap: Array, value: Any, is_turned: bool) -> float | None:
-    """c where gap = c · value (or its transpose) and neither is zero."""
+    """The factor c with gap = c · value (or its transpose); None where there is none or it is 0."""
     if not isinstance(value, torch.Tensor) or (is_turned and value.dim() != 2):
         return None
     term = (value.T if is_turned else value).double().numpy()
@@ -83,11 +84,11 @@ def _ratio(gap: Array, value: Any, is_turned: bool) -> float | None:
 
 
 def proportional_term(wrt: tuple[str, ...], gaps: Sequence[Array], evidence: Sequence[Comparison]) -> str | None:
-    """A term that the difference is a multiple of: an input, or any value within the exact derivative."""
-    graphs = [comparison.setting.truth(wrt).graph for comparison in evidence]
+    """The difference is a multiple of one term: an input, or any node of the exact derivative."""
+    graphs = [comparison.instance.exact(wrt).graph for comparison in evidence]
     kept = [_values(graph, comparison.point.tensors) for graph, comparison in zip(graphs, evidence, strict=True)]
     names = _names(evidence[0], graphs[0])
-    dims = [comparison.setting.dims for comparison in evidence]
+    dims = [comparison.instance.dims for comparison in evidence]
     for node in graphs[0].graph.nodes:
         for is_turned in (False, True):
             found = [_ratio(gap, values.get(node.name), is_turned) for gap, values in zip(gaps, kept, strict=True)]
@@ -107,7 +108,7 @@ def _of_term(term: str, ratios: Sequence[float], dims: Sequence[dict[str, int]])
 
 
 def _alterations(graph: GraphModule) -> Iterator[tuple[Node, str, Callable[..., torch.Tensor]]]:
-    """Every sum of two values, and what becomes of it in one slip."""
+    """Every sum of two values, with each mistake in it: how the mistake is worded, and what it computes."""
     for node in graph.graph.nodes:
         name = overload_name(node.target) if node.op == "call_function" else ""
         if name not in ("add", "sub") or not any(isinstance(argument, Node) for argument in node.args[:2]):
@@ -120,36 +121,37 @@ def _alterations(graph: GraphModule) -> Iterator[tuple[Node, str, Callable[..., 
 
 
 def altered_term(first: Comparison, wrt: tuple[str, ...], i: int, found: Array) -> str | None:
-    """A sum in the exact derivative that gives what was found, once one slip is made in it."""
-    graph = first.setting.truth(wrt).graph
+    """The gradient equals the exact derivative with one mistake in one of its sums."""
+    graph = first.instance.exact(wrt).graph
     names = _names(first, graph)
-    for node, words, slip in _alterations(graph):
+    for node, words, mistake in _alterations(graph):
 
-        class Slipping(Interpreter):
-            def run_node(self, n: Node, at: Node = node, slip: Callable[..., torch.Tensor] = slip) -> Any:
+        class Altered(Interpreter):
+            def run_node(self, n: Node, at: Node = node, mistake: Callable[..., torch.Tensor] = mistake) -> Any:
                 if n is not at:
                     return super().run_node(n)
                 args, _ = self.fetch_args_kwargs_from_env(n)
-                return slip(*args[:2])
+                return mistake(*args[:2])
 
         with torch.no_grad():
-            results = Slipping(graph).run(*first.point.tensors, enable_io_processing=False)
+            results = Altered(graph).run(*first.point.tensors, enable_io_processing=False)
         if _is_same(results[i].double().numpy(), found):
             return f"{words} in {_spelled(node, names)}"
     return None
 
 
 def symmetric_only(first: Comparison, wrt: tuple[str, ...], i: int, function: Callable[..., Any]) -> str | None:
-    """A gradient that is right once a square input is symmetric: symmetry was assumed."""
-    graph = first.setting.truth(wrt).graph
+    """The gradient is right where a square input is symmetric, and wrong elsewhere."""
+    graph = first.instance.exact(wrt).graph
     for name, tensor in first.point.inputs.items():
         if tensor.dim() != 2 or tensor.shape[0] != tensor.shape[1] or len(tensor) < 2:
             continue
         changed = {**first.point.inputs, name: (tensor + tensor.T) / 2}
         try:
             with torch.no_grad():
-                found, truth = function(*changed.values())[i], graph(*changed.values())[i]
-        except Exception:  # a constraint on this input that symmetry breaks: then it is not the slip
+                found = call_on_copies(function, tuple(changed.values()), tuple(changed), "the form")[i]
+                truth = graph(*changed.values())[i]
+        except UncheckableError:  # a symmetric matrix may break a constraint on this input
             continue
         if _is_same(found.detach().double().numpy(), truth.double().numpy()):
             return f"right only where {name} is symmetric"

@@ -1,4 +1,4 @@
-"""Which factor it is: a constant, or made of dimensions. Only several tuples of dimensions can tell."""
+"""Names of a common factor: a constant, or a product of dimensions. Several tuples of dimensions separate the two."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ CLOSE = 1e-9
 
 CONSTANTS = {
     -1.0: "the sign is flipped",
-    0.5: "a factor 2 is lost",
+    0.5: "a factor 2 is missing",
     2.0: "a factor 2 too many",
     -2.0: "the sign is flipped, and a factor 2 too many",
-    -0.5: "the sign is flipped, and a factor 2 is lost",
-    0.25: "a factor 4 is lost",
+    -0.5: "the sign is flipped, and a factor 2 is missing",
+    0.25: "a factor 4 is missing",
     4.0: "a factor 4 too many",
 }
 MULTIPLES = (1.0, 2.0, 0.5, -1.0, -2.0, -0.5, 4.0, 0.25)
 
 
 def is_close(one: float, other: float) -> bool:
-    """Equal to about nine digits."""
+    """Whether two numbers agree to about nine digits."""
     return abs(one - other) <= CLOSE * max(abs(one), abs(other))
 
 
-def _products(dims: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...], str]]:
-    """Simple products of dimensions: those above the line, those below it, and what such a factor comes from."""
+def _products(dims: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Simple products of dimensions: the dimensions in the numerator, and those in the denominator."""
     for name in dims:
-        yield (name,), (), f"the mean's 1/{name} is lost"
-        yield (), (name,), f"divided by {name} once too often"
+        yield (name,), ()
+        yield (), (name,)
     for one, other in permutations(dims, 2):
-        yield (one,), (other,), f"divided by {other} instead of {one} (or multiplied by {one} instead of {other})"
+        yield (one,), (other,)
     for one in dims:
         for other in dims:
-            yield (one, other), (), f"1/({one} {other}) is lost"
-            yield (), (one, other), f"divided by {one} {other} too often"
+            yield (one, other), ()
+            yield (), (one, other)
 
 
 def _value(dims: Mapping[str, int], above: Sequence[str], below: Sequence[str]) -> float:
@@ -54,7 +54,7 @@ def _spelled(multiple: float, above: Sequence[str], below: Sequence[str]) -> str
 
 
 def number(value: float) -> str:
-    """A factor as a reader wants it: what is close to 1 by its distance."""
+    """A factor as text; a factor close to 1 is written by its distance from 1."""
     distance = value - 1
     if 0 < abs(distance) < 1e-4:
         return f"(1 {'+' if distance > 0 else '-'} {abs(distance):.3g})"
@@ -62,9 +62,10 @@ def number(value: float) -> str:
 
 
 def name_factor(factors: Sequence[float], dims: Sequence[Mapping[str, int]]) -> tuple[str, str | None]:
-    """A factor seen at several tuples of dimensions: how it is written, and what it comes from (None: a mere number).
+    """A factor found at several tuples of dimensions: its value as text, and its name (None for a mere number).
 
-    The constant wins where it is the same everywhere, unless there is one tuple alone.
+    The name says what the factor is, not how it arose. A factor that is the same at every tuple is a constant; at one
+    tuple alone, only the factors in CONSTANTS are.
     """
     first = factors[0]
     if all(is_close(first, factor) for factor in factors) and (len(factors) > 1 or first in CONSTANTS):
@@ -73,11 +74,11 @@ def name_factor(factors: Sequence[float], dims: Sequence[Mapping[str, int]]) -> 
                 return number(constant), words
         return number(first), None
     for multiple in MULTIPLES:
-        for above, below, words in _products(list(dims[0])):
+        for above, below in _products(list(dims[0])):
             if all(is_close(f, multiple * _value(d, above, below)) for f, d in zip(factors, dims, strict=True)):
-                also = "" if multiple == 1 else f", and {CONSTANTS.get(multiple, f'a factor {multiple:g}')}"
-                return _spelled(multiple, above, below), words + also
-    seen = ", ".join(
+                written = _spelled(multiple, above, below)
+                return written, f"off by a factor {written}"
+    found = ", ".join(
         f"{number(f)} at {' '.join(f'{k}={v}' for k, v in d.items())}" for f, d in zip(factors, dims, strict=True)
     )
-    return seen, None
+    return found, None

@@ -1,4 +1,4 @@
-"""Two gradients as arrays of balls, held against each other entry by entry."""
+"""Differences between two gradients, entry by entry, as arrays of balls."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from flint import arb
 Balls = np.ndarray[Any, Any]
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-SMALLEST_RADIUS = 2.0**-60
-"""A scale is at least this share of the largest one, so that an entry without terms does not ask for radius zero."""
+LEAST_SCALE = 2.0**-60
+"""Smallest scale of an entry, relative to the largest scale. An entry without terms would otherwise need radius 0."""
 
 
-def scales(magnitudes: Sequence[Array], truth: Sequence[Balls]) -> list[Array]:
-    """B of each entry: what differences and radii are measured in; |value| where B is not finite."""
+def scales(absolute_terms: Sequence[Array], truth: Sequence[Balls]) -> list[Array]:
+    """The unit of each entry's difference: its sum of absolute terms, or |value| where that sum is not finite."""
     values = [np.array([float(abs(ball)) for ball in part.ravel()]).reshape(part.shape) for part in truth]
-    chosen = [np.where(np.isfinite(b), b, v) for b, v in zip(magnitudes, values, strict=True)]
+    chosen = [np.where(np.isfinite(b), b, v) for b, v in zip(absolute_terms, values, strict=True)]
     largest = max((float(np.max(part, initial=0.0)) for part in chosen), default=0.0)
-    return [np.maximum(part, max(largest * SMALLEST_RADIUS, 2.0**-1000)) for part in chosen]
+    return [np.maximum(part, max(largest * LEAST_SCALE, 2.0**-1000)) for part in chosen]
 
 
 def differences(found: Sequence[Balls], truth: Sequence[Balls]) -> list[Balls]:
@@ -34,23 +34,23 @@ def _pairs(gaps: Sequence[Balls], scale: Sequence[Array]) -> list[tuple[arb, flo
     return [pair for gap, b in parts for pair in zip(gap.ravel(), b.ravel().tolist(), strict=True)]
 
 
-def is_finite(values: Sequence[Balls]) -> bool:
+def all_finite(values: Sequence[Balls]) -> bool:
     """Whether every ball is finite."""
     return all(ball.is_finite() for part in values for ball in part.ravel())
 
 
-def vanish(gaps: Sequence[Balls], scale: Sequence[Array], share: float) -> bool:
-    """Whether every difference contains 0 and is finite, its radius at most `share` of the scale."""
+def all_zero(gaps: Sequence[Balls], scale: Sequence[Array], share: float) -> bool:
+    """Whether every difference is finite, contains 0 and has a radius of at most `share` of its scale."""
     return all(gap.is_finite() and gap.contains(0) and gap.rad() <= share * b for gap, b in _pairs(gaps, scale))
 
 
-def refuted(gaps: Sequence[Balls]) -> bool:
+def some_nonzero(gaps: Sequence[Balls]) -> bool:
     """Whether some difference is certainly not 0."""
     return any(gap.is_finite() and not gap.contains(0) for part in gaps for gap in part.ravel())
 
 
-def digits(gaps: Sequence[Balls], scale: Sequence[Array], precision: int) -> float:
-    """−log10 of the largest |difference| in units of the scale, between 0 and what the precision holds."""
+def agreeing_digits(gaps: Sequence[Balls], scale: Sequence[Array], precision: int) -> float:
+    """−log10 of the largest |difference| / scale, between 0 and the number of digits that `precision` bits hold."""
     most = precision * math.log10(2)
     worst = arb(0)
     for gap, b in _pairs(gaps, scale):

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from gradiometer.graph.arithmetic.balls import Widening, balls
 from gradiometer.graph.arithmetic.enclosure import in_balls
-from gradiometer.graph.arithmetic.magnitudes import magnitudes
+from gradiometer.graph.arithmetic.magnitudes import absolute_terms
 from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import UndecidedError, evaluate
@@ -112,7 +112,7 @@ def test_a_loss_is_differentiated_exactly(name):
     with ctx.workprec(300):
         ours, theirs = evaluate(exact, inputs, balls()), evaluate(by_torch, inputs, balls())
         forward = evaluate(graph, inputs, balls())
-    sizes = magnitudes(exact, inputs)
+    sizes = absolute_terms(exact, inputs)
     assert np.allclose(floats(forward)[0], loss(*inputs).numpy(), rtol=1e-12)
     for one, other, kernel, run, size in zip(floats(ours), floats(theirs), kernels, exact(*inputs), sizes, strict=True):
         scale = size + 1e-300
@@ -205,8 +205,8 @@ def item(x):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (branch, "branch depends on the data"),
-        (item, "item depends on the data"),
+        (branch, "branch branches on the data"),
+        (item, "item branches on the data"),
         (lambda x: x.mul_(2), "writes into an input"),
         (lambda x: x * torch.rand(7, dtype=x.dtype), "draws random numbers"),
         (lambda x: functional.dropout(x, 0.5), "draws random numbers"),
@@ -228,11 +228,8 @@ def test_tracing_leaves_the_inputs_alone():
 
 def test_an_unknown_operation_names_itself_its_function_and_its_table():
     graph = trace(lambda x: torch.special.i0(x), (V,), "bessel")
-    with pytest.raises(UnknownOperationError) as caught:
+    with pytest.raises(UnknownOperationError, match=r"aten.i0.default in bessel.*bench/graph/arithmetic/balls.py"):
         evaluate(graph, (V,), balls())
-    assert str(caught.value) == (
-        "i0 (aten.i0.default) in bessel: balls have no rule for it; add one to OPERATIONS in bench/graph/arithmetic/balls.py"
-    )
     with pytest.raises(UnknownOperationError, match=r"i0.*in bessel.*RULES in bench/graph/derivative/cotangents.py"):
         derivative(trace(lambda x: torch.special.i0(x).sum(), (V,), "bessel"), (V,), [0])
 
@@ -243,7 +240,7 @@ def test_an_unknown_operation_names_itself_its_function_and_its_table():
         lambda x: (x * 10).to(torch.int64) * x,  # a jump
         lambda x: functional.pad(x, (1, 1), value=2.0),  # its new entries are no input's
         lambda x: torch.scatter_reduce(x, 0, torch.zeros(7, dtype=torch.int64), x, "amax"),
-        lambda x: torch.div(x, 0.5, rounding_mode="overhead"),
+        lambda x: torch.div(x, 0.5, rounding_mode="floor"),
     ],
 )
 def test_an_overload_that_means_something_else_is_not_taken_for_a_known_one(function):
@@ -277,7 +274,7 @@ def test_b_is_the_one_derived_by_hand(m, n, p, seed):
     X, A, B = (tensor.abs().numpy() for tensor in (x, a, b))
     E = X @ A.T @ B.T + X
     by_hand = 2 / m * (E @ B).T @ X, 2 / m * E.T @ X @ A.T
-    for found, expected in zip(magnitudes(exact, (x, a, b)), by_hand, strict=True):
+    for found, expected in zip(absolute_terms(exact, (x, a, b)), by_hand, strict=True):
         assert np.allclose(found, expected, rtol=1e-12)
 
 

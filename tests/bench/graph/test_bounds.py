@@ -13,7 +13,7 @@ from gradiometer.methods import METHODS, objective, prepare_form
 from gradiometer.problems import PROBLEMS
 from gradiometer.problems.inputs import draw, rounded
 from gradiometer.storage.schema import DATA, DTYPES
-from gradiometer.verification.forms import form_function, torch_function
+from gradiometer.verification.functions import form_function, torch_function
 
 SHARING = ("autograd", "backward", "jacobian", "func_grad", "func_vjp")  # one graph, hence one bound
 FORWARD_MODE = ("jacfwd", "jacobian_forward")
