@@ -116,7 +116,8 @@ def smallest_differences(trials: pd.DataFrame) -> dict[str, float]:
     """
     rows = _of(trials, "null")
     rows = rows[rows["condition"] == "quiet"]
-    half = np.log(rows["high"].astype(float) / rows["low"].astype(float)).groupby(rows["duration"]).median() / 2
+    logs = rows[["low", "high"]].astype(float).map(math.log)
+    half = (logs["high"] - logs["low"]).groupby(rows["duration"]).median() / 2
     return {str(duration): float(np.expm1(np.log1p(BAND) + POWER * it)) for duration, it in half.items()}
 
 

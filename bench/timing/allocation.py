@@ -1,4 +1,4 @@
-"""How often an candidate is called: calls in a block, untimed calls before it, and which candidates need more blocks."""
+"""Allocation of calls: calls per block, warm-up calls before it, and which candidates get more blocks."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from typing import Any
 import numpy as np
 
 ALIKE = 1.5
-"""Candidates whose times lie within this factor share one plan: unequal plans bias a ratio."""
+"""Candidates whose times lie within this factor share one plan, because unequal plans bias a ratio."""
 TARGET = 0.02
-"""Half-width of the interval that a ratio within 1/8 to 8 is measured to."""
-SINGLE_S = 2.5e-3
-"""A longer call is a block of its own, after one that warms it: more rounds say more than longer blocks."""
+"""Target for the half-width of the interval of a ratio between 1/FAR and FAR."""
 FAR = 8.0
-"""Beyond this factor from the baseline an candidate's target is |log ratio| / 20: nobody asks whether 40 is 41."""
+"""Beyond this ratio to the baseline the target is |log ratio| / 20: nobody needs to distinguish 40 from 41."""
+SINGLE_S = 2.5e-3
+"""A longer call is a block of its own: more rounds give more information than longer blocks."""
+MOST_BASELINE_VISITS = 4
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Calls in a block, and untimed calls before it, as the first after another candidate's find that candidate's data cached."""
+    """Timed calls per block, and the warm-up calls before it.
+
+    Warm-up is needed because the previous candidate left its own data in the caches.
+    """
 
     calls: int
     warm: int
 
     def cost_s(self, estimate_s: float) -> float:
-        """What a visit costs."""
+        """Time of one block with its warm-up, for calls of `estimate_s` seconds."""
         return (self.calls + self.warm) * estimate_s
 
 
 def plan_for(estimate_s: float, block_s: float) -> Plan:
-    """A block of about `block_s`, a power of two of calls, four at least (one where a call exceeds SINGLE_S)."""
+    """Plan for a block of about `block_s`: a power of two of calls, at least four; one for calls above SINGLE_S."""
     warm = 4 if estimate_s < 50e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
     if estimate_s > SINGLE_S:
         return Plan(1, warm)
@@ -43,7 +47,7 @@ def plan_for(estimate_s: float, block_s: float) -> Plan:
 
 
 def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, Plan]:
-    """One plan for all candidates whose estimates a chain of steps below ALIKE connects: that of the fastest among them."""
+    """Plans by candidate. Candidates connected by steps below ALIKE share the plan of the fastest of them."""
     plans: dict[str, Plan] = {}
     previous, plan = 0.0, Plan(1, 0)
     for name, estimate in sorted(estimates.items(), key=lambda item: item[1]):
@@ -54,25 +58,30 @@ def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, Pl
 
 
 def target_of(ratio: float) -> float:
-    """The half-width, in logs, that a ratio is measured to."""
+    """Target for the half-width of a ratio's interval, in logs."""
     log = abs(math.log(ratio))
     return TARGET if log <= math.log(FAR) else log / 20
 
 
 def baseline_visits(others_s: float, baseline_s: float) -> int:
-    """How often a round visits the baseline, whose noise is in every ratio: m that makes (1 + 1/m)(others + m·baseline)
-    least, a block's variance being what any other's is; 4 at most.
+    """Number of baseline blocks per round.
+
+    Minimises variance × cost, (1 + 1/m)(C_others + m·C_baseline), assuming equal block variances; at most
+    MOST_BASELINE_VISITS.
     """
-    return min(4, max(1, round(math.sqrt(others_s / baseline_s)))) if baseline_s > 0 else 1
+    if baseline_s <= 0:
+        return 1
+    return min(MOST_BASELINE_VISITS, max(1, round(math.sqrt(others_s / baseline_s))))
 
 
 def shares(
     costs_s: Mapping[str, float], needs: Mapping[str, float], done: Mapping[str, int], seconds: float
 ) -> dict[str, float]:
-    """Candidate → the share of the coming rounds that it is visited in, so that those furthest from their targets catch up.
+    """Candidate → share of the coming rounds in which it is visited, so that those furthest from their target catch up.
 
-    `needs` is (spread of one paired block / target)²: every candidate is as far as any other when its blocks, `done` ones
-    counted, are one multiple λ of it, and λ is what `seconds` pay for. The candidate that wants most is in every round.
+    `needs` is (spread of one paired block / target)², `done` the number of blocks so far. All candidates are equally
+    far when their numbers of blocks are one multiple λ of their needs, and λ is chosen so that the new blocks cost
+    `seconds`. The candidate that needs most blocks is visited in every round.
     """
     names = list(costs_s)
     cost, need, had = (np.array([values[name] for name in names], dtype=float) for values in (costs_s, needs, done))

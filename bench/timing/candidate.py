@@ -1,4 +1,4 @@
-"""An candidate: one of the ways that are measured against each other."""
+"""Candidates of the engine: callables that are timed against each other."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from gradiometer.timing.clocks import Call
 
 
 def nothing() -> None:
-    """The empty call, measured like an candidate: the overhead."""
+    """The empty call, whose time is the overhead."""
 
 
 @dataclass
 class Candidate:
-    """A way being measured. `result` is what the last timed block returned; a failed candidate is visited no more."""
+    """A callable being timed, built by `make`. After a failure it is not called again.
+
+    `result` is what the last timed block returned.
+    """
 
     name: str
     make: Callable[[], Call]
@@ -26,5 +29,5 @@ class Candidate:
 
 
 def failed(error: Exception) -> tuple[str, str]:
-    """Status and reason of an candidate that raised."""
+    """Status and reason of a candidate that raised."""
     return "error", f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Clocks: what times a block of calls. A block's last result comes back, so that what was timed can be judged."""
+"""Clocks, which time a block of calls and return its last result, so that the timed gradient can be scored."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from functools import partial
 from itertools import repeat
+from statistics import median
 from time import perf_counter_ns
 from typing import Any, Protocol
 
@@ -17,17 +18,22 @@ Call = Callable[[], Any]
 Flush = Callable[[], Any]
 
 ASSUMED_CACHE_BYTES = 64 * 2**20
-"""The last level of a machine that does not tell its caches."""
+"""Size of the last-level cache where the machine does not report it."""
 LARGEST_FLUSH_BYTES = 256 * 2**20
-"""A flush of more takes 30 ms and up a call. A virtual machine may tell the cache of the whole socket, 260 MB, of
-which it has a share: its own L2 is flushed for certain then, the last level as far as this reaches."""
+"""Largest buffer of a flush, which takes 30 ms or more per call.
 
+A virtual machine may report the cache of the whole socket, such as 260 MB, of which it has only a share. The buffer
+certainly flushes the machine's own L2 cache; it flushes the last level up to this size.
+"""
 SPIN_CYCLES = 20_000_000
-"""A spin of about 10 ms, long beside what an event resolves (0.5 µs), with which the spin itself is timed."""
+"""A spin of about 10 ms, long compared with the resolution of an event (0.5 µs). Used to time the spin itself."""
+EMPTY_BLOCKS = 11
+EMPTY_SPIN_CYCLES = 200_000
+"""A spin of about 0.1 ms, long enough for the host to queue the two events behind it."""
 
 
 class Clock(Protocol):
-    """Times `calls` calls in a row: seconds per call, and the last result."""
+    """Times a block of consecutive calls. `name` is a value of the column `clock`."""
 
     name: str
 
@@ -37,11 +43,11 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The host's clock around a block. With `synchronize`, the device's queue is empty before and after it."""
+    """The host's clock around a block. With `synchronize`, the device's queue is empty before and after the block."""
 
     name = "wall"
     flush_s = 0.0
-    """What a call costs beside its own time, to make it cold."""
+    """Time that flushing the caches adds to each call."""
 
     def __init__(self, synchronize: Callable[[], None] | None = None) -> None:
         self._synchronize = synchronize
@@ -64,9 +70,10 @@ class WallClock:
 
 
 class DeviceClock:
-    """CUDA events around a block that is queued behind a spin, so that no gap of a launch-bound block counts.
+    """CUDA events around a block that is queued behind a spin, so that the gaps of a launch-bound block do not count.
 
-    `expected_s`, set before a block, is about how long the host takes to queue it; the spin lasts as long.
+    The time between the events of an empty block is subtracted. Set `expected_s` before a block to the time that the
+    host needs to queue it; the spin lasts somewhat longer.
     """
 
     name = "device"
@@ -77,24 +84,37 @@ class DeviceClock:
 
     def block(self, call: Call, calls: int) -> tuple[float, Any]:
         """Seconds of device time per call, and what the last call returned."""
-        cuda, cycles_per_s = self._cuda, spin_rate(self._cuda)
-        start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
-        cuda.synchronize()
-        cuda._sleep(int(self.expected_s * 1.5 * cycles_per_s))
-        start.record()
-        result = None
-        for _ in repeat(None, calls):
-            result = call()
-        end.record()
-        end.synchronize()
-        return start.elapsed_time(end) / calls * 1e-3, result
+        cuda, overhead_s = self._cuda, empty_block_s(self._cuda)
+        spin_cycles = int(self.expected_s * 1.5 * spin_rate(cuda))
+        seconds, result = _between_events(cuda, spin_cycles, call, calls)
+        return max(0.0, seconds - overhead_s) / calls, result
+
+
+def _between_events(cuda: Any, spin_cycles: int, call: Call, calls: int) -> tuple[float, Any]:
+    """Seconds between an event before and one after the calls, all queued behind a spin; the last result."""
+    start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
+    cuda.synchronize()
+    cuda._sleep(spin_cycles)
+    start.record()
+    result = None
+    for _ in repeat(None, calls):
+        result = call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) * 1e-3, result
+
+
+@functools.cache
+def empty_block_s(cuda: Any) -> float:
+    """Seconds that the device clock measures for no call at all: the median of some blocks, once per process."""
+    return median(_between_events(cuda, EMPTY_SPIN_CYCLES, int, 0)[0] for _ in range(EMPTY_BLOCKS))
 
 
 @functools.cache
 def spin_rate(cuda: Any) -> float:
-    """Cycles a second of `cuda._sleep`, timed once per process: the fastest of three spins, after one that wakes it.
+    """Cycles per second of `cuda._sleep`, measured once per process: the fastest of three spins after a warm-up.
 
-    Too long a spin costs time, too short a one counts idle gaps.
+    Too long a spin wastes time; during too short a spin idle gaps count.
     """
     start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
     cuda._sleep(SPIN_CYCLES)
@@ -109,7 +129,7 @@ def spin_rate(cuda: Any) -> float:
 
 
 class ColdWallClock(WallClock):
-    """The host's clock around every single call, after a flush that is not timed; a block's time is the calls' sum."""
+    """The host's clock around every single call, after an untimed flush of the caches."""
 
     def __init__(self, flush: Flush, synchronize: Callable[[], None] | None = None) -> None:
         super().__init__(synchronize)
@@ -122,7 +142,7 @@ class ColdWallClock(WallClock):
 
 
 class ColdDeviceClock(DeviceClock):
-    """CUDA events around every single call, after a flush that is not timed; a block's time is the calls' sum."""
+    """CUDA events around every single call, after an untimed flush of the caches."""
 
     def __init__(self, flush: Flush, cuda: Any = torch.cuda) -> None:
         super().__init__(cuda)
@@ -130,7 +150,7 @@ class ColdDeviceClock(DeviceClock):
 
     def block(self, call: Call, calls: int) -> tuple[float, Any]:
         """Seconds of device time per call, and what the last call returned."""
-        of_block, self.expected_s = self.expected_s, self.expected_s / calls  # each call has a spin of its own
+        of_block, self.expected_s = self.expected_s, self.expected_s / calls  # each call has its own spin
         timed = _each_cold(super().block, self._flush, call, calls)
         self.expected_s = of_block
         return timed
@@ -148,7 +168,7 @@ def _each_cold(
 
 
 def seconds_of(flush: Flush, synchronize: Callable[[], None] | None) -> float:
-    """How long a flush takes: the second, since the first one allocates."""
+    """Time of a flush: that of the second one, because the first allocates memory."""
     clock = WallClock(synchronize)
     clock.block(flush, 1)
     return clock.block(flush, 1)[0]
@@ -156,10 +176,10 @@ def seconds_of(flush: Flush, synchronize: Callable[[], None] | None) -> float:
 
 @functools.cache
 def flush_of(device: str) -> Flush:
-    """What leaves none of a case's tensors in the device's caches: a buffer of its own, made once per process.
+    """A function that empties the device's caches by writing a buffer, which is made once per process.
 
-    Twice the last level, since replacement is not strictly by age; the CPU's at most LARGEST_FLUSH_BYTES. Every entry
-    is read and written: a plain fill may be stored past the caches, and would leave them as they are.
+    The buffer has twice the size of the last level, because replacement is not strictly by age; on the CPU at most
+    LARGEST_FLUSH_BYTES. Every entry is read and written: a plain fill may bypass the caches and leave them unchanged.
     """
     if device == "cuda":
         size = 2 * torch.cuda.get_device_properties("cuda").L2_cache_size
@@ -170,7 +190,10 @@ def flush_of(device: str) -> Flush:
 
 
 def clocks_for(device: str, cache: str = "hot") -> tuple[WallClock, DeviceClock | None]:
-    """The wall clock of a device, and its own clock where it has one; `cold`: caches are flushed before every call."""
+    """The wall clock for a device, and the device's own clock if it has one.
+
+    With `cache="cold"` both empty the caches before every call.
+    """
     is_cuda = device == "cuda"
     synchronize = torch.cuda.synchronize if is_cuda else None
     if cache == "cold":

@@ -1,15 +1,14 @@
 """The interleaved engine: one process's share of a measurement.
 
-Candidates (ways to do one thing) are visited round by round, in random order, in short blocks; each block follows untimed
-calls that warm the caches the candidate before it left cold; candidates of like speed share one plan of calls, since unequal plans
-bias a ratio; callables are rebuilt, on a shifted heap, at each segment; the baseline is in every round, several times
-where that is cheap, and a ratio is paired within rounds. Before each segment the candidates furthest from their targets are
-given more of the rounds to come. An candidate far slower than the baseline gets a few calls only, each beside the baseline.
+Each round times every candidate once, in random order, in one short block. A block starts with untimed warm-up calls.
+Candidates of similar speed share one plan of calls, because unequal plans bias a ratio. Each segment builds the
+callables again on a shifted heap. The baseline is in every round, several times if it is cheap, and ratios are paired
+within rounds. Before each segment, the candidates furthest from their targets are allotted more of the coming rounds.
+A candidate far slower than the baseline gets only a few calls, each between two blocks of the baseline.
 """
 
 from __future__ import annotations
 
-import gc
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -21,41 +20,44 @@ from gradiometer.machine import interference
 from gradiometer.timing.allocation import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
 from gradiometer.timing.candidate import Candidate, failed, nothing
 from gradiometer.timing.clocks import Call, Clock, DeviceClock, WallClock
+from gradiometer.timing.garbage_collection import garbage_kept
 from gradiometer.timing.samples import Samples
 from gradiometer.timing.variance_tracker import VarianceTracker
 
 BLOCK_S = 400e-6
-"""Length of a block on a CPU: in half a second of eleven candidates, ratios varied less than with 200 or 800 µs."""
+"""Length of a block on a CPU. For eleven candidates in half a second, ratios varied less than with 200 or 800 µs."""
 DEVICE_BLOCK_S = 1e-3
-"""On a device each block ends in a synchronisation, which must weigh little."""
+"""Length of a block on a device, long compared with the synchronisation at its end."""
 SEGMENTS = 5
-"""Segments per process when nothing is slow."""
+"""Segments per process if no candidate is slow."""
 STOP_SEGMENTS = 20
-"""A width is believed, for stopping, after so many segments: after 5, stopped intervals cover 92 to 94 %."""
+"""Least segments before a width may end the measurement. Intervals stopped after 5 segments cover only 92–94 %."""
 STOP_SEGMENT_S = 0.05
-"""Length of a segment where a width may end the measurement: a long one would be spent before it could."""
+"""Longest segment if a width may end the measurement, so that it can end early."""
 SLOW_S = 1e-3
-"""An candidate that is FAR from the baseline is bracketed, instead of interleaved, where a call takes longer than this."""
+"""A candidate beyond FAR times the baseline is slow, that is timed apart from the rounds, if a call exceeds this."""
 SLOW_SHARE = 0.3
-"""Of the time, at most this goes to all slow candidates together…"""
+"""Largest share of the budget for all slow candidates together."""
 MOST_SLOW_VISITS = 4
-"""…and at most so many calls to each, beside the one that found it slow."""
+"""Largest number of calls to a slow candidate, in addition to the call that found it slow."""
 ONCE_S = 50e-3
-"""A first call that takes longer is believed, and one beside a baseline that is slow itself: loading weighs little."""
+"""A first call longer than this is accepted as a time estimate, because lazy loading is then negligible; the same holds
+when the baseline is slow.
+"""
 DEVICE_EVERY = 4
-"""The device clock is read in one round out of this many."""
+"""The device clock is read in every fourth round."""
 LONGEST_SPIN_S = 20e-3
-"""A block that the host takes longer to queue than this is not read by the device clock: it would spin as long."""
+"""A block that the host needs longer to queue is not read by the device clock, whose spin would last as long."""
 OVERHEAD_CALLS, OVERHEAD_WARM_UP = 256, 32
-"""Empty calls in a block and before it: with fewer, the clock's own time would weigh more than in fast candidates' blocks."""
+"""Empty calls in a block and before it. With fewer, the clock's own time would weigh more than in fast blocks."""
 ALONE = Plan(1, 0)
 
 
 class Engine:
-    """Measures candidates until a deadline. `visiting(name)` is told of every candidate before it is called.
+    """Measures candidates until a deadline.
 
-    `failure_of` turns an exception into a status and a reason; `observe(name, result)` sees what each candidate's last timed
-    call returned, at the end of every segment, outside all blocks.
+    `visiting(name)` is called before each visit to a candidate. `failure_of` turns an exception into a status and a
+    reason. `observe(name, result)` is called at the end of every segment with the result of the last timed call.
     """
 
     def __init__(
@@ -82,7 +84,10 @@ class Engine:
         self._round = 0
 
     def run(self, deadline: float, stop_on_width: bool = False) -> None:
-        """Segments until `deadline` (of perf_counter), two at least; or until every width is on target, if so asked."""
+        """Measure segments until `deadline` (a value of perf_counter), at least two.
+
+        With `stop_on_width`, end earlier once every half-width is on target.
+        """
         slow = self._calibrate()
         visits = self._slow_visits(slow, SLOW_SHARE * (deadline - perf_counter()))
         wanted = STOP_SEGMENTS if stop_on_width else SEGMENTS
@@ -105,7 +110,7 @@ class Engine:
         return max(1e-9, self.candidates[name].estimate_s) / max(1e-9, self.baseline.estimate_s)
 
     def _call_s(self, candidate: Candidate) -> float:
-        """What a call costs the budget: its own time, and what makes it cold."""
+        """Time that a call takes from the budget: its own, and that of the flush before it."""
         return candidate.estimate_s + self.wall.flush_s
 
     def _is_on_target(self) -> bool:
@@ -113,9 +118,9 @@ class Engine:
         return all(self._variances.is_on_target(name, self._ratio(name)) for name in others)
 
     def _calibrate(self) -> list[str]:
-        """Estimate every candidate's time and plan the blocks; the candidates that are too slow to interleave.
+        """Estimate every candidate's time and plan the blocks. Returns the candidates that are too slow for the rounds.
 
-        The last call that finds an candidate slow counts: a block of the baseline follows it.
+        The last call that found a candidate slow is a sample, paired with a block of the baseline after it.
         """
         slow = []
         self._estimate(self.baseline)
@@ -137,9 +142,9 @@ class Engine:
         return seconds > max(SLOW_S, FAR * self.baseline.estimate_s)
 
     def _estimate(self, candidate: Candidate) -> float:
-        """Estimate an candidate's time by the fastest of a few calls, fewer where they are slow; the last one's, in seconds.
+        """Estimate a candidate's time by the fastest of a few calls, fewer if slow. Returns the last one's time.
 
-        A first call may load kernels, and is seldom enough.
+        A first call may load kernels, so it is seldom enough.
         """
         self._rebuild(candidate)
         last_s = 0.0
@@ -149,15 +154,15 @@ class Engine:
                 break
             last_s = seconds
             candidate.estimate_s = min(seconds, candidate.estimate_s or seconds)
-            beside_slow = self.baseline.estimate_s > SLOW_S and not self._is_slow(seconds)
-            if number == 0 and (self.device is not None or not (beside_slow or seconds > ONCE_S)):
+            baseline_is_slow = self.baseline.estimate_s > SLOW_S and not self._is_slow(seconds)
+            if number == 0 and (self.device is not None or not (baseline_is_slow or seconds > ONCE_S)):
                 continue
             if self._call_s(candidate) > SLOW_S:
                 break
         return last_s
 
     def _slow_visits(self, slow: list[str], seconds: float) -> list[str]:
-        """Slow candidates' names, as often as each is still to be called, in random order."""
+        """Slow candidates' names in random order, each as often as it will be called."""
         share = seconds / max(1, len(slow))
         counts = {name: min(MOST_SLOW_VISITS, int(share / self._call_s(self.candidates[name]))) for name in slow}
         visits = [name for name, count in counts.items() for _ in range(count)]
@@ -167,27 +172,23 @@ class Engine:
     def _segment(self, seconds: float, due: list[str]) -> None:
         padding = [bytearray(self.rng.randrange(1, 4096)) for _ in range(self.rng.randrange(1, 64))]
         overheads: list[float] = []
-        gc.collect()
-        gc.disable()
-        until = perf_counter() + seconds
-        before = interference.read()
-        try:
+        with garbage_kept():
+            until = perf_counter() + seconds
+            before = interference.read()
             for name in self._plans:
                 self._rebuild(self.candidates[name])
-            present, round_s = self._present(seconds)
+            share_of, round_s = self._shares(seconds)
             turn = 0
             while turn == 0 or perf_counter() + round_s / 2 < until:
                 overheads.append(self._overhead_s())
                 due_now = [
-                    n for n, share in present.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)
+                    n for n, share in share_of.items() if turn == 0 or int((turn + 1) * share) > int(turn * share)
                 ]
                 self._visit_round(due_now)
                 turn += 1
             for name in due:
                 self._bracket(self.candidates[name])
-        finally:
-            gc.enable()
-        happened = interference.between(before, interference.read())
+            happened = interference.between(before, interference.read())
         del padding
         self._variances.end_segment()
         self.segments.append({"segment": len(self.segments), "overhead_s": median(overheads), **asdict(happened)})
@@ -196,32 +197,32 @@ class Engine:
                 self.observe(name, self.candidates[name].result)
 
     def _overhead_s(self) -> float:
-        """Seconds of an empty call, by the clock that times the candidates."""
-        if self.wall.flush_s:  # cold: every call has readings of its own
+        """Seconds of an empty call by the clock that times the candidates."""
+        if self.wall.flush_s:  # a cold clock reads the time around every call
             return self.wall.block(nothing, 1)[0]
         self.wall.block(nothing, OVERHEAD_WARM_UP)
         return self.wall.block(nothing, max([OVERHEAD_CALLS, *(plan.calls for plan in self._plans.values())]))[0]
 
-    def _present(self, seconds: float) -> tuple[dict[str, float], float]:
-        """The share of the segment's rounds that each other candidate is in, and what a round costs on average (seconds)."""
+    def _shares(self, seconds: float) -> tuple[dict[str, float], float]:
+        """Share of the segment's rounds for each candidate but the baseline, and the average seconds per round."""
         costs = {name: self._cost_s(name) for name in self._alive(self._plans) if name != self.baseline.name}
         base_s = self._cost_s(self.baseline.name)
         base_s *= baseline_visits(sum(costs.values()), base_s)
         needs = {name: self._variances.need(name, self._ratio(name)) for name in costs}
         done = {name: self._variances.blocks(name) for name in costs}
         neediest = max(needs, key=lambda name: needs[name] / (1 + done[name]), default=None)
-        # The neediest candidate is in every round, and pays for what every round has.
+        # The neediest candidate is in every round, so it is charged for the baseline as well.
         charged = {name: cost + base_s * (name == neediest) for name, cost in costs.items()}
-        present = shares(charged, needs, done, seconds)
-        return present, base_s + sum(present[name] * costs[name] for name in present)
+        found = shares(charged, needs, done, seconds)
+        return found, base_s + sum(found[name] * costs[name] for name in found)
 
     def _cost_s(self, name: str) -> float:
-        """What a visit costs; nothing where there is none."""
+        """Seconds of a visit; 0 for a candidate that is not in the rounds."""
         alive = name in self._plans and self.candidates[name].failure is None
         return self._plans[name].cost_s(self._call_s(self.candidates[name])) if alive else 0.0
 
     def _visit_round(self, names: list[str]) -> None:
-        """The candidates in random order, the baseline among them as often as they are worth, at even distances."""
+        """Visit the candidates in random order, with the baseline's blocks among them at even distances."""
         self.rng.shuffle(names)
         order = list(names)
         if self.baseline.failure is None:
@@ -236,7 +237,7 @@ class Engine:
         self._end_round()
 
     def _bracket(self, candidate: Candidate) -> None:
-        """One call of a slow candidate between two blocks of the baseline."""
+        """Time one call of a slow candidate between two blocks of the baseline."""
         self._rebuild(candidate)
         around = self._plans.get(self.baseline.name, ALONE)
         for position, (which, plan) in enumerate(
@@ -268,7 +269,7 @@ class Engine:
         self._variances.add(candidate.name, seconds)
 
     def _timed(self, candidate: Candidate, plan: Plan, clock: Clock) -> float | None:
-        """Seconds per call of one block after untimed calls; None, and a failed candidate, where one raises."""
+        """Seconds per call of one block after its warm-up. None if a call raises; the candidate has then failed."""
 
         def visit() -> tuple[float, Any]:
             for _ in range(plan.warm):
@@ -285,7 +286,7 @@ class Engine:
         candidate.call = self._attempt(candidate, candidate.make) or candidate.call
 
     def _attempt(self, candidate: Candidate, action: Callable[[], Any]) -> Any:
-        """The action's value; None where the candidate has failed, or fails now."""
+        """The value of an action on a candidate; None if the candidate has failed or fails now."""
         if candidate.failure is not None:
             return None
         self.visiting(candidate.name)

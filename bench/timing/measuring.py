@@ -1,13 +1,8 @@
-"""The engine as a library: `measure` times any callables against each other, in this process or in several fresh ones.
-
-samples = measure({"sum": make_sum, "mean": make_mean}, budget_s=1.0)
-paired_ratio(samples, "mean", "sum")        # gradiometer.statistics
-"""
+"""The engine as a library: `measure` times any callables against each other, in this process or in several new ones."""
 
 from __future__ import annotations
 
 import functools
-import gc
 import importlib
 import json
 import os
@@ -21,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from gradiometer.errors import GradiometerError
 from gradiometer.timing.clocks import Call, WallClock
 from gradiometer.timing.engine import Engine
+from gradiometer.timing.garbage_collection import garbage_frozen
 from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess
 
 if TYPE_CHECKING:
@@ -29,39 +25,40 @@ if TYPE_CHECKING:
 Make = Callable[[], Call]
 
 CALL_LIMIT_S = 60.0
-"""A call that lasts longer is taken for hung; its process is stopped."""
+"""A process whose call lasts longer is stopped."""
 
 
 class CandidateError(GradiometerError):
-    """An candidate that another process cannot import; the message says what was expected, what came, what to do."""
+    """A candidate that another process cannot import."""
 
 
 def named(candidate: str, make: Make) -> dict[str, Any]:
-    """What another process needs to import `make`: module, name, and a partial's keyword arguments. Raises CandidateError."""
+    """Module, name and keyword arguments by which another process imports `make`. Raises CandidateError."""
     whole = make if isinstance(make, functools.partial) else functools.partial(make)
     module, name = getattr(whole.func, "__module__", None), getattr(whole.func, "__qualname__", "")
     if module in (None, "__main__") or not name.isidentifier() or whole.args:
         raise CandidateError(
-            f"candidate {candidate!r}: expected a function at a module's top level, or functools.partial of one with keywords, "
-            f"found {module}.{name or type(make).__name__}; move it to a module, or measure with processes=1"
+            f"candidate {candidate!r}: expected a function at a module's top level, or functools.partial of one with "
+            f"keywords, found {module}.{name or type(make).__name__}; move it to a module, or measure with processes=1"
         )
     try:
         json.dumps(whole.keywords)
     except TypeError:
         raise CandidateError(
-            f"candidate {candidate!r}: its keyword arguments must be strings, numbers or lists of them"
+            f"candidate {candidate!r}: expected strings, numbers or lists of them as keyword arguments, found "
+            f"{str(whole.keywords)[:80]}; pass names and build other objects in the function"
         ) from None
     return {"module": module, "name": name, "arguments": whole.keywords}
 
 
 def imported(spec: Mapping[str, Any]) -> Make:
-    """The factory that `named` described."""
+    """The factory that `named` describes."""
     function = getattr(importlib.import_module(spec["module"]), spec["name"])
     return functools.partial(function, **spec["arguments"])
 
 
 class Workers:
-    """Processes that live through several measurements: `with Workers(5) as workers: measure(…, workers=workers)`."""
+    """Processes for several measurements: `with Workers(5) as workers: measure(…, workers=workers)`."""
 
     def __init__(self, processes: int) -> None:
         path = os.pathsep.join(entry for entry in sys.path if entry)
@@ -88,26 +85,27 @@ def measure(
     seed: int = 0,
     stop_on_width: bool = False,
 ) -> pd.DataFrame:
-    """Samples of all candidates, interleaved, in `budget_s` seconds of wall clock over all processes, one after the other.
+    """Time callables against each other. Use it for the ratio of two implementations outside any study.
 
-    An candidate is a factory: `make()` builds the callable that is timed, afresh for every segment. With several processes it
-    is one that they can import: a function at a module's top level, or a `functools.partial` of one with keywords. With
-    `processes=1` it is any callable, measured in this process; an interval is then about this process alone.
-    `baseline`, by default the first candidate, is in every round. `stop_on_width` ends once every half-width is on target.
+        samples = measure({"sum": make_sum, "mean": make_mean}, budget_s=1.0)
+        paired_ratio(samples, "mean", "sum")        # gradiometer.statistics
 
-    One row per block, with the columns of `samples` in `storage.schema` (`cell_id` is the candidate's name) and, of its
-    segment, `overhead_s` and `interference`. What failed stands in `attrs["failures"]`, by candidate. Raises CandidateError and
-    WorkerFailed.
+    A candidate is a factory: `make()` builds the callable that is timed, anew for every segment. `budget_s` is the
+    wall-clock time in seconds over all processes, which measure one after the other. New processes must be able to
+    import a candidate: it is a function at a module's top level, or a `functools.partial` of one with keywords. With
+    `processes=1` it may be any callable and is measured in this process; its interval then describes this process
+    alone. `baseline`, by default the first candidate, is in every round. With `stop_on_width` the measurement ends
+    once every half-width is on target.
+
+    Returns one row per block, with the columns of `samples` in `storage.schema` (`cell_id` is the candidate's name)
+    and `overhead_s` and `interference` of its segment. `attrs["failures"]` maps failed candidates to reasons. Raises
+    CandidateError and WorkerFailed.
     """
     base = baseline or next(iter(candidates))
     if workers is None and processes == 1:
         deadline = perf_counter() + budget_s
-        gc.collect()
-        gc.freeze()  # collections between segments then look at what the candidates left alone
-        try:
+        with garbage_frozen():
             return _framed([_share(candidates, deadline, base, f"{seed}", stop_on_width)])
-        finally:
-            gc.unfreeze()
     specs = {name: named(name, make) for name, make in candidates.items()}
     if workers is None:
         with Workers(processes) as workers:
@@ -123,7 +121,8 @@ def _measure_on(
     for place, process in enumerate(workers.processes):
         while remaining := {name: spec for name, spec in specs.items() if name not in failures}:
             request = {
-                "do": "measure", "candidates": remaining, "baseline": baseline, "budget_s": budget_s / len(workers.processes),
+                "do": "measure", "candidates": remaining, "baseline": baseline,
+                "budget_s": budget_s / len(workers.processes),
                 "seed": f"{seed} {place}", "stop_on_width": stop_on_width,
             }  # fmt: skip
             try:
@@ -152,7 +151,7 @@ def _share(
 
 
 def answer(request: Mapping[str, Any], deadline: float, visiting: Callable[[str], None]) -> dict[str, Any]:
-    """A worker's share of a measurement that `measure` asked for, until `deadline` (of perf_counter)."""
+    """Measure a worker's share of what `measure` requested, until `deadline` (a value of perf_counter)."""
     makes = {name: imported(spec) for name, spec in request["candidates"].items()}
     return _share(makes, deadline, request["baseline"], request["seed"], request["stop_on_width"], visiting)
 

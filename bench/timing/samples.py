@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Samples:
-    """Sample columns being filled; `candidate` is a name, the rest are columns of `samples`."""
+    """Sample columns, one entry per block. `candidate` is a name; the others are columns of `samples`."""
 
     def __init__(self) -> None:
         self.columns: dict[str, list[Any]] = {
@@ -18,9 +18,7 @@ class Samples:
     def add(
         self, candidate: str, segment: int, round_: int, position: int, calls: int, time_s: float, clock: str
     ) -> None:
-        """One block. Its time is rounded to 24 bits, far below any clock's resolution: the rest of them is noise that
-        would make half of a sample's bytes.
-        """
+        """Add one block. Its time is rounded to float32: more digits are noise and would double the size of a file."""
         values = (candidate, segment, round_, position, calls, float(np.float32(time_s)), clock)
         for column, value in zip(self.columns.values(), values, strict=True):
             column.append(value)

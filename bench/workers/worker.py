@@ -12,6 +12,7 @@ import random
 import sys
 import zlib
 from collections.abc import Callable, Mapping
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter
@@ -31,8 +32,10 @@ from gradiometer.methods import Make
 from gradiometer.problems import Problem, ProblemError, load, shipped
 from gradiometer.storage.schema import BASELINE, TIMED_DATA, TIMED_SEED
 from gradiometer.timing import measuring
+from gradiometer.timing.candidate import nothing
 from gradiometer.timing.clocks import clocks_for
 from gradiometer.timing.engine import Engine
+from gradiometer.timing.preparation import timed_preparation
 from gradiometer.verification import verify
 from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import Channel, Watch
@@ -130,12 +133,11 @@ class Worker:
             self.watch.enter(index)
             try:
                 resident = memory.allocated() if is_cuda else 0
-                started = perf_counter()
-                makes[name] = setting.prepare(name)
-                if is_cuda:
-                    torch.cuda.synchronize()
                 if setting.prepares(name):
-                    setup_s[name] = perf_counter() - started
+                    synchronize = torch.cuda.synchronize if is_cuda else nothing
+                    makes[name], setup_s[name] = timed_preparation(partial(setting.prepare, name), synchronize)
+                else:
+                    makes[name] = setting.prepare(name)
                 if is_cuda:
                     kept = memory.allocated() - resident
                     call = makes[name]()

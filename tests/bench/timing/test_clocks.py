@@ -1,4 +1,4 @@
-"""Clocks against a pretended device, whose time passes only where it is told to."""
+"""Clocks on a pretended device, whose time passes only in the work it is given."""
 
 from itertools import pairwise
 
@@ -10,10 +10,13 @@ from gradiometer.timing.clocks import ColdDeviceClock, ColdWallClock, DeviceCloc
 
 
 class Device:
-    """A host and a device with a queue: what torch.cuda is to a clock. `log` keeps what the device was given."""
+    """A host and a device with a queue, in place of torch.cuda. `log` lists the device's work.
 
-    def __init__(self, cycles_per_s=1.4e9):
-        self.cycles_per_s = cycles_per_s
+    An event takes `event_s`, which is part of what two events measure.
+    """
+
+    def __init__(self, cycles_per_s=1.4e9, event_s=0.0):
+        self.cycles_per_s, self.event_s = cycles_per_s, event_s
         self.host_s = self.free_s = 0.0
         self.log = []
 
@@ -41,7 +44,7 @@ class Event:
         self.device, self.at_s = device, None
 
     def record(self):
-        self.at_s = self.device.work("event", 0.0) and self.device.free_s
+        self.at_s = self.device.work("event", self.device.event_s) and self.device.free_s
 
     def synchronize(self):
         self.device.host_s = max(self.device.host_s, self.at_s)
@@ -64,7 +67,22 @@ def test_the_spin_is_timed_once_per_process():
     device = Device()
     for _ in range(3):
         DeviceClock(device).block(lambda: device.work("kernel", 2e-6), 1)
-    assert device.log.count("spin") == 3 + 4  # one in each block, four to time it
+    assert device.log.count("spin") == 3 + 4 + clocks.EMPTY_BLOCKS  # one in each block, four to time the spin
+
+
+@pytest.mark.parametrize("event_s", [0.0, 1e-6, 3e-6])
+@pytest.mark.parametrize("calls", [1, 20])
+def test_the_time_of_an_empty_block_is_subtracted_from_device_time(event_s, calls):
+    device = Device(event_s=event_s)
+    clock = DeviceClock(device)
+    assert clock.block(lambda: device.work("kernel", 2e-6), calls)[0] == pytest.approx(2e-6)
+    assert clock.block(lambda: None, calls)[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_the_time_of_an_empty_block_is_subtracted_from_each_cold_call():
+    device = Device(event_s=2e-6)
+    clock = ColdDeviceClock(lambda: device.work("flush", 5e-3), device)
+    assert clock.block(lambda: device.work("kernel", 3e-6), 4)[0] == pytest.approx(3e-6)
 
 
 def cold(device, monkeypatch, kind):
@@ -88,7 +106,7 @@ def test_one_flush_precedes_each_cold_call_and_is_not_timed(kind, monkeypatch):
     assert mattering == ["flush", "kernel"] * 3
 
 
-def test_a_cold_clock_tells_what_a_flush_costs(monkeypatch):
+def test_a_cold_clock_knows_the_time_of_a_flush(monkeypatch):
     assert cold(Device(), monkeypatch, ColdWallClock).flush_s == pytest.approx(5e-3, rel=1e-2)
     assert WallClock().flush_s == 0
 
@@ -113,7 +131,7 @@ def test_the_flush_is_twice_the_last_level_within_bounds_and_writes_every_entry(
     assert torch.equal(once + 1, twice)
 
 
-def test_hot_is_the_default_and_the_cpu_has_no_clock_of_its_own(monkeypatch):
+def test_hot_is_the_default_and_the_cpu_has_no_device_clock(monkeypatch):
     monkeypatch.setattr(clocks, "flush_of", lambda device: lambda: None)
     assert [type(clock) for clock in clocks.clocks_for("cpu")] == [WallClock, type(None)]
     assert [type(clock) for clock in clocks.clocks_for("cpu", "cold")] == [ColdWallClock, type(None)]

@@ -1,185 +1,177 @@
+"""The engine on a pretended machine, whose time passes only in calls."""
+
 import gc
-import random
+from collections import Counter
 from itertools import count
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gradiometer.timing import allocation, engine
-from gradiometer.timing.clocks import WallClock
-from gradiometer.timing.engine import Engine
-from gradiometer.timing.variance_tracker import VarianceTracker
+from gradiometer.timing import engine
 
 
 @pytest.fixture(autouse=True, scope="module")
-def collections_take_no_time():
+def short_collections():
     gc.collect()
     gc.freeze()
     yield
     gc.unfreeze()
 
 
-@given(st.dictionaries(st.text(min_size=1, max_size=3), st.floats(1e-7, 10), min_size=1, max_size=12))
-def test_candidates_of_like_speed_share_one_plan(estimates):
-    shared = allocation.shared_plans(estimates, engine.BLOCK_S)
-    for one, slow in estimates.items():
-        for other, fast in estimates.items():
-            if fast <= slow <= allocation.ALIKE * fast:
-                assert shared[one] == shared[other]
+def rows_of(run, *columns):
+    return list(zip(*(run.samples.columns[name] for name in columns), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("estimate", "warm", "calls"),
-    [(2e-6, 4, 256), (60e-6, 2, 8), (500e-6, 2, 4), (2e-3, 1, 4), (5e-3, 1, 1), (20e-3, 0, 1)],
-)
-def test_a_block_is_a_power_of_two_of_calls_after_untimed_ones(estimate, warm, calls):
-    assert allocation.plan_for(estimate, engine.BLOCK_S) == allocation.Plan(calls, warm)
+def orders(run):
+    """The candidates of each round, by position, without the baseline."""
+    rounds = {}
+    for round_, _position, name in sorted(rows_of(run, "round", "position", "candidate")):
+        if name != "autograd":
+            rounds.setdefault(round_, []).append(name)
+    return [tuple(names) for names in rounds.values()]
 
 
-@given(
-    st.lists(st.tuples(st.floats(1e-6, 1e-2), st.floats(0.1, 1e4), st.integers(0, 500)), min_size=1, max_size=12),
-    st.floats(1e-3, 1.0),
-)
-def test_the_neediest_candidate_is_in_every_round_and_no_candidate_that_is_better_off_gets_more(candidates, seconds):
-    names = [str(i) for i in range(len(candidates))]
-    costs, needs, done = (dict(zip(names, values, strict=True)) for values in zip(*candidates, strict=True))
-    share = allocation.shares(costs, needs, done, seconds)
-    assert max(share.values()) == 1.0 and min(share.values()) >= 0
-    for one in names:
-        for other in names:
-            if done[one] == done[other] and needs[one] >= needs[other]:
-                assert share[one] >= share[other]
+def test_the_order_of_the_candidates_in_a_round_is_random(machine, measured):
+    run = measured(machine.taking(autograd=40e-6, a=30e-6, b=35e-6, c=90e-6))
+    full = Counter(order for order in orders(run) if len(order) == 3)
+    assert len(full) == 6  # every order of three occurs
+    assert max(full.values()) < 0.5 * full.total()
 
 
-def test_a_far_ratio_is_measured_less_finely():
-    assert allocation.target_of(1.0) == allocation.target_of(7.9) == allocation.target_of(1 / 7.9) == allocation.TARGET
-    assert allocation.target_of(100) == pytest.approx(0.23, abs=0.01)
+def test_the_calls_that_find_cold_caches_are_not_timed(machine, measured):
+    machine.cold_s = 200e-6
+    run = measured(machine.taking(autograd=40e-6, factored=20e-6, jacrev=400e-6))
+    assert {name for name, time_s in rows_of(run, "candidate", "time_s")} == {"autograd", "factored", "jacrev"}
+    for name, time_s in rows_of(run, "candidate", "time_s"):
+        assert time_s == pytest.approx({"autograd": 40e-6, "factored": 20e-6, "jacrev": 400e-6}[name], rel=1e-3)
 
 
-def test_what_disturbs_a_round_is_in_both_of_its_blocks_and_cancels():
-    tracker, rng = VarianceTracker("autograd"), random.Random(0)
-    for _ in range(5):
-        for _ in range(20):
-            slowness = rng.uniform(1, 10)
-            for name, seconds in (("autograd", 40e-6), ("factored", 20e-6)):
-                tracker.add(name, slowness * seconds)
-            tracker.end_round()
-        tracker.end_segment()
-    assert tracker.blocks("factored") == 100
-    assert tracker.is_on_target("factored", 0.5)
-    assert tracker.need("factored", 0.5) < 1e-3 < VarianceTracker("autograd").need("factored", 0.5)
+def test_every_segment_tells_the_overhead_of_an_empty_call(machine, measured):
+    machine.overhead_s = 3e-6
+    run = measured(machine.taking(autograd=40e-6, factored=20e-6))
+    assert [segment["overhead_s"] for segment in run.segments] == pytest.approx([3e-6] * len(run.segments), rel=0.01)
 
 
-class FakeClock(WallClock):
-    """Calls take the time that they say they take; nothing else takes any."""
+class DeviceClock:
+    """A device on which calls take a tenth of their wall time."""
+
+    name = "device"
+    expected_s = 0.0
+
+    def __init__(self, machine):
+        self.machine = machine
 
     def block(self, call, calls):
+        started = self.machine.now_s
         results = [call() for _ in range(calls)]
-        seconds = sum(result[0] for result in results if result) / calls
-        return seconds or 1e-9, results[-1]
+        return (self.machine.now_s - started) / calls / 10, results[-1]
 
 
-def measured(candidates, seconds=0.05, baseline="autograd", **options):
-    machine = Engine(candidates, baseline, (FakeClock(), None), random.Random(0), **options)
-    machine.run(engine.perf_counter() + seconds)
-    return machine
+def test_wall_and_device_time_are_apart(machine, measured):
+    run = measured(machine.taking(autograd=400e-6, factored=200e-6), device=DeviceClock(machine))
+    for clock, factor in (("wall", 1), ("device", 0.1)):
+        times = [(n, t) for n, t, c in rows_of(run, "candidate", "time_s", "clock") if c == clock]
+        assert {name for name, _ in times} == {"autograd", "factored"}
+        for name, time_s in times:
+            assert time_s == pytest.approx(factor * {"autograd": 400e-6, "factored": 200e-6}[name], rel=1e-2)
 
 
-def taking(seconds):
-    return lambda: lambda: (seconds, "result")
-
-
-def test_every_segment_rebuilds_and_visits_every_candidate_in_changing_order():
+def test_every_segment_builds_and_times_every_candidate(machine, measured):
     builds = count()
 
-    def rebuilt():
+    def built():
         next(builds)
-        return lambda: (30e-6, "factored")
+        return machine.call("factored", 30e-6)
 
-    machine = measured({"autograd": taking(40e-6), "factored": rebuilt, "jacrev": taking(90e-6)})
-    columns, segments = machine.samples.columns, len(machine.segments)
+    run = measured(machine.taking(autograd=40e-6, jacrev=90e-6) | {"factored": built})
+    segments = len(run.segments)
     assert segments >= 2
-    assert next(builds) == segments + 1  # and once to find out how fast it is
+    assert next(builds) == segments + 1  # and once to estimate its time
     for segment in range(segments):
-        seen = {a for a, s in zip(columns["candidate"], columns["segment"], strict=True) if s == segment}
+        seen = {name for name, s in rows_of(run, "candidate", "segment") if s == segment}
         assert seen == {"autograd", "factored", "jacrev"}
-    firsts = {a for a, p in zip(columns["candidate"], columns["position"], strict=True) if p == 0}
-    assert len(firsts) > 1
 
 
-def test_the_baseline_is_in_every_round():
-    machine = measured({name: taking(seconds) for name, seconds in (("autograd", 40e-6), ("a", 30e-6), ("b", 90e-6))})
-    columns = machine.samples.columns
-    rounds = set(columns["round"])
-    assert rounds == {r for a, r in zip(columns["candidate"], columns["round"], strict=True) if a == "autograd"}
+def test_the_baseline_is_in_every_round(machine, measured):
+    rows = rows_of(measured(machine.taking(autograd=40e-6, a=30e-6, b=90e-6)), "candidate", "round")
+    assert {r for _, r in rows} == {r for name, r in rows if name == "autograd"}
 
 
-def test_a_far_slower_candidate_gets_few_calls_each_beside_blocks_of_the_baseline():
-    machine = measured({"autograd": taking(40e-6), "central_difference": taking(30e-3)})
-    columns = machine.samples.columns
-    rows = list(zip(columns["candidate"], columns["segment"], columns["round"], strict=True))
+def test_a_much_slower_candidate_gets_few_calls_each_between_blocks_of_the_baseline(machine, measured):
+    rows = rows_of(measured(machine.taking(autograd=40e-6, central_difference=30e-3)), "candidate", "segment", "round")
     found, *later = (index for index, row in enumerate(rows) if row[0] == "central_difference")
-    assert len(later) <= engine.MOST_SLOW_VISITS
-    assert rows[found + 1] == ("autograd", *rows[found][1:])  # the call that found it slow: a block follows
+    assert 1 <= len(later) <= engine.MOST_SLOW_VISITS
+    assert rows[found + 1] == ("autograd", *rows[found][1:])  # a block follows the call that found it slow
     for index in later:
         assert rows[index - 1] == rows[index + 1] == ("autograd", *rows[index][1:])
 
 
-def test_a_slow_candidate_takes_no_time_from_the_fast_ones():
-    """What its own calls cost: once, in a round of every candidate's blocks, they left the fast candidates three blocks in all."""
-    fast = {name: taking(40e-6) for name in ("autograd", "textbook", "factored")}
-    columns = measured(fast | {"jacfwd": taking(4e-3)}, 0.2).samples.columns
-    calls = {name: columns["candidate"].count(name) for name in (*fast, "jacfwd")}
-    assert min(calls[name] for name in fast) > 5 * calls["jacfwd"]
+def test_a_slow_candidate_leaves_the_fast_ones_their_blocks(machine, measured):
+    """Its own calls may take a share of the budget, not a place in every round."""
+    fast = ("autograd", "textbook", "factored")
+    blocks = Counter(measured(machine.taking(**dict.fromkeys(fast, 40e-6), jacfwd=4e-3)).samples.columns["candidate"])
+    assert min(blocks[name] for name in fast) > 5 * blocks["jacfwd"]
 
 
-def test_an_candidate_that_raises_half_way_is_left_out_and_the_rest_goes_on():
+def test_a_candidate_that_raises_half_way_is_left_out_and_the_others_go_on(machine, measured):
     calls = count()
 
     def sometimes():
         if next(calls) > 60:
             raise ArithmeticError("enough")
-        return (40e-6, "odd")
+        machine.now_s += 40e-6
 
-    machine = measured({"autograd": taking(40e-6), "odd": lambda: sometimes})
-    assert machine.candidates["odd"].failure == ("error", "ArithmeticError: enough")
-    assert machine.candidates["autograd"].failure is None
-    assert max(machine.samples.columns["segment"]) == len(machine.segments) - 1 >= 1
+    run = measured(machine.taking(autograd=40e-6) | {"odd": lambda: sometimes})
+    assert run.candidates["odd"].failure == ("error", "ArithmeticError: enough")
+    assert run.candidates["autograd"].failure is None
+    assert max(run.samples.columns["segment"]) == len(run.segments) - 1 >= 1
 
 
-@pytest.mark.parametrize("candidates", [{"autograd": None}, {"autograd": None, "other": 40e-6}])
-def test_a_baseline_that_raises_leaves_the_others_to_be_timed(candidates):
+@pytest.mark.parametrize("others", [{}, {"other": 40e-6}])
+def test_a_baseline_that_raises_leaves_the_others_to_be_timed(machine, measured, others):
     def broken():
         raise ArithmeticError("no")
 
-    machine = measured({name: taking(seconds) if seconds else lambda: broken for name, seconds in candidates.items()})
-    assert machine.candidates["autograd"].failure
-    assert ("other" in machine.samples.columns["candidate"]) == ("other" in candidates)
+    run = measured({"autograd": lambda: broken} | machine.taking(**others))
+    assert run.candidates["autograd"].failure
+    assert set(run.samples.columns["candidate"]) == set(others)
 
 
-def test_the_watch_is_told_of_an_candidate_before_it_is_called():
-    told = []
+def test_visiting_is_called_before_a_candidate(machine, measured):
+    visited = []
 
     def call():
-        assert told[-1] == "only"
-        return (40e-6, "only")
+        assert visited[-1] == "autograd"
+        machine.now_s += 40e-6
 
-    machine = measured({"only": lambda: call}, 0.01, visiting=told.append)
-    assert machine.candidates["only"].failure is None
-    assert machine.samples.columns["candidate"]
+    run = measured({"autograd": lambda: call}, visiting=visited.append)
+    assert run.candidates["autograd"].failure is None
+    assert run.samples.columns["candidate"]
 
 
-def test_the_last_result_of_every_segment_is_observed():
+def test_the_last_result_of_every_segment_is_observed(machine, measured):
     seen = []
-    machine = measured({"autograd": taking(40e-6)}, observe=lambda name, result: seen.append((name, result)))
-    assert seen == [("autograd", (40e-6, "result"))] * len(machine.segments)
+    run = measured(machine.taking(autograd=40e-6), observe=lambda name, result: seen.append((name, result)))
+    assert seen == [("autograd", "autograd")] * len(run.segments)
 
 
-def test_a_width_on_target_ends_a_measurement_early_but_not_before_enough_segments():
-    machine = Engine(
-        {"autograd": taking(40e-6), "other": taking(50e-6)}, "autograd", (FakeClock(), None), random.Random(0)
-    )
-    started = engine.perf_counter()
-    machine.run(started + 60, stop_on_width=True)
-    assert engine.STOP_SEGMENTS <= len(machine.segments) <= 2 * engine.STOP_SEGMENTS
+def test_a_width_on_target_ends_a_measurement_early_but_not_before_enough_segments(machine, measured):
+    run = measured(machine.taking(autograd=40e-6, other=50e-6), seconds=60, stop_on_width=True)
+    assert engine.STOP_SEGMENTS <= len(run.segments) <= 2 * engine.STOP_SEGMENTS
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_garbage_is_not_collected_while_timing_and_collection_is_restored(machine, measured, enabled):
+    during = set()
+
+    def call():
+        during.add(gc.isenabled())
+        machine.now_s += 40e-6
+
+    (gc.enable if enabled else gc.disable)()
+    try:
+        run = measured({"autograd": lambda: machine.call("autograd", 40e-6), "other": lambda: call})
+        timed_in_segments = len(run.samples.columns["candidate"])
+        assert timed_in_segments and False in during
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()

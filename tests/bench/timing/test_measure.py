@@ -1,4 +1,5 @@
 import functools
+import gc
 import importlib
 
 import pytest
@@ -38,11 +39,13 @@ def workers(breaking):
         yield two
 
 
-def test_any_callables_are_measured_in_this_process():
-    samples = measure({"few": FEW, "many": lambda: MANY()}, 0.2, processes=1)
+def test_a_known_ratio_is_measured_in_this_process_from_any_callables():
+    """15 repetitions of an operation take 3 times as long as 5."""
+    samples = measure({"few": FEW, "many": lambda: MANY()}, 0.3, processes=1)
     found = paired_ratio(samples, "many", "few")
     assert found.processes == 1
     assert 0 < found.low <= found.ratio <= found.high
+    assert 3 / 1.4 < found.ratio < 3 * 1.4
     assert {"overhead_s", "interference", "round", "calls"} <= set(samples.columns)
 
 
@@ -52,6 +55,35 @@ def test_several_processes_each_measure_their_share(workers):
     found = paired_ratio(samples, "many", "few")
     assert (found.processes, found.degrees) == (2, 1)
     assert 0 < found.low <= found.ratio <= found.high
+    assert 3 / 1.4 < found.ratio < 3 * 1.4
+
+
+def test_the_overhead_of_an_empty_call_is_subtracted_from_a_ratio(machine):
+    machine.overhead_s = 10e-6
+    samples = measure(machine.taking(first=10e-6, second=20e-6), 0.5, processes=1)
+    assert paired_ratio(samples, "second", "first").ratio == pytest.approx(2, rel=0.01)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_measuring_in_this_process_restores_garbage_collection(machine, enabled, frozen):
+    def state():
+        return gc.isenabled(), gc.get_threshold(), gc.get_freeze_count() > 0  # a frozen object may still die
+
+    gc.unfreeze()
+    before_test = gc.get_threshold()
+    try:
+        gc.set_threshold(123, 7, 3)
+        (gc.enable if enabled else gc.disable)()
+        if frozen:
+            gc.freeze()
+        before = state()
+        measure(machine.taking(first=10e-6, second=20e-6), 0.05, processes=1)
+        assert state() == before
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        gc.set_threshold(*before_test)
 
 
 def test_the_baseline_is_the_first_candidate_unless_named(workers):
@@ -61,14 +93,14 @@ def test_the_baseline_is_the_first_candidate_unless_named(workers):
 
 
 @pytest.mark.parametrize("broken", [lambda: None, functools.partial(candidates.repeated, "0.5ms", 5)])
-def test_an_candidate_that_another_process_cannot_import_is_told_in_one_line(broken):
+def test_a_candidate_that_another_process_cannot_import_is_refused(broken):
     with pytest.raises(CandidateError, match="expected a function at a module's top level"):
         measure({"few": FEW, "broken": broken}, 0.1, processes=2)
 
 
-def test_an_candidate_that_fails_or_kills_its_process_costs_itself_alone(workers, breaking):
-    all_candidates = {"few": FEW, "fails": breaking.fails, "dies": breaking.dies, "many": MANY}
-    samples = measure(all_candidates, 0.4, workers=workers)
+def test_a_candidate_that_fails_or_kills_its_process_affects_no_other(workers, breaking):
+    mixed = {"few": FEW, "fails": breaking.fails, "dies": breaking.dies, "many": MANY}
+    samples = measure(mixed, 0.4, workers=workers)
     assert set(samples["cell_id"]) == {"few", "many"}
     assert "enough" in samples.attrs["failures"]["fails"]
     assert "exit status 7" in samples.attrs["failures"]["dies"]
