@@ -64,7 +64,9 @@ def _report(arguments: argparse.Namespace) -> tuple[list[str], int]:
 
 def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
     from gradiometer.analysis import frames, text
-    from gradiometer.analysis.compare import comparison, gate, page, sentences
+    from gradiometer.analysis.compare import comparison, gate, page
+    from gradiometer.analysis.compare.statements import statements
+    from gradiometer.analysis.wording.comparison import sections
     from gradiometer.storage.store import StoreError
 
     if arguments.threshold and not arguments.fail_on:
@@ -77,7 +79,7 @@ def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
         raise StoreError(f"{arguments.run_a}: expected two runs to compare, got one twice; name another")
     first, second = (frames.load([folder]) for folder in folders)
     compared = comparison.compare(first, second, band)
-    said = [f"{heading}: {text.clean(it)}" for heading, of in sentences.said(compared).items() for it in of]
+    said = [f"{heading}: {text.clean(it)}" for heading, of in sections(statements(compared)).items() for it in of]
     if failing and compared.cells["reason"].notna().all():
         raise StoreError(
             f"{arguments.run_b}: expected cells that {arguments.run_a} measured too, found none; --fail-on judges those"

@@ -1,7 +1,7 @@
-"""How much longer B takes than A: for a cell, for what a case's methods share, for a method, a family, the whole run.
+"""Time ratios B ÷ A with intervals: of cells, methods, families, sizes, cases and whole runs.
 
-Frames in, frames out; no torch here. Every change is a difference of mean logs over the processes of two runs, which
-are independent: its interval is Welch's (1947), its variances moderated over the table (`gradiometer.statistics`).
+The log of a ratio is a difference of two means over processes. The runs are independent, so its interval is Welch's
+(1947); variances are moderated over the table (`gradiometer.statistics`).
 """
 
 from __future__ import annotations
@@ -17,51 +17,52 @@ from gradiometer.analysis.intervals import Floats, welch
 from gradiometer.statistics import moderated, t_quantile
 
 Codes = np.ndarray[Any, np.dtype[Any]]
-Unseen = Callable[[Codes], tuple[Floats, Floats]]
+BetweenRuns = Callable[[Codes], tuple[Floats, Floats]]
+"""Number of cases → standard deviation between runs that processes do not show, and its degrees of freedom."""
 
 FEWEST_METHODS = 4
-"""Methods of a case below which what they share cannot be told from what one of them does."""
+"""With fewer methods in a case, an effect shared by all of them cannot be separated from the effect of one."""
 
 CHANGE = ["ratio", "ratio_low", "ratio_high", "error", "degrees"]
 _CASE = ["run", "case_id_a", "case_id_b", "process"]
 
 
-def process_logs(both: pd.DataFrame, quiet_a: pd.DataFrame, quiet_b: pd.DataFrame) -> pd.DataFrame:
-    """A row per compared cell (of `matching.matched`; `place` is its row there), `run` (a, b) and process: `log`,
-    `common`, the median of the logs of its case in that process, and `own` = log − common.
+def process_logs(both: pd.DataFrame, low_a: pd.DataFrame, low_b: pd.DataFrame) -> pd.DataFrame:
+    """A row for each compared cell of `both` (of `matching.matched`; `place` is its row there), run (a, b) and process.
 
-    Logs are of quiet times (`analysis.low_quantile`) and less the cell's mean over both runs, so that what a case's
-    methods share shows beside what one of them does. `common` and `own` are null with fewer than FEWEST_METHODS.
+    `low_a`, `low_b`: the 5 % quantiles of block times (`analysis.low_quantile`). `log` is the log of that time less the
+    cell's mean over both runs. `shared` is the median of the logs of a case in a process, and `relative` is
+    log − shared; both are null for cases with fewer than FEWEST_METHODS methods.
     """
     compared = both[both["reason"].isna()].reset_index(names="place")
-    told = ["place", *CASE, "method", "family", "case_id_a", "case_id_b"]
+    kept = ["place", *CASE, "method", "family", "case_id_a", "case_id_b"]
     sides = []
-    for run, quiet in (("a", quiet_a), ("b", quiet_b)):
-        names = compared[[*told, f"cell_id_{run}"]].rename(columns={f"cell_id_{run}": "cell_id"})
-        sides.append(names.merge(quiet, on="cell_id").drop(columns="cell_id").assign(run=run))
+    for run, low in (("a", low_a), ("b", low_b)):
+        names = compared[[*kept, f"cell_id_{run}"]].rename(columns={f"cell_id_{run}": "cell_id"})
+        sides.append(names.merge(low, on="cell_id").drop(columns="cell_id").assign(run=run))
     rows = pd.concat(sides, ignore_index=True)
     of_run = rows.groupby(["place", "run"])["log"].mean().unstack()
     rows["log"] -= rows["place"].map(of_run.reindex(columns=["a", "b"]).mean(axis=1, skipna=False))
     rows = rows[rows["log"].notna()].copy()
     in_process = rows.groupby(_CASE)["log"]
-    rows["common"] = in_process.transform("median").where(in_process.transform("size") >= FEWEST_METHODS)
-    rows["own"] = rows["log"] - rows["common"]
+    rows["shared"] = in_process.transform("median").where(in_process.transform("size") >= FEWEST_METHODS)
+    rows["relative"] = rows["log"] - rows["shared"]
     return rows
 
 
-def nothing(cases: Codes) -> tuple[Floats, Floats]:
-    """What is unseen of what a method does beside the others of its case: the machine's state is in all of them."""
+def no_drift(cases: Codes) -> tuple[Floats, Floats]:
+    """No variance between runs: drift is common to all methods of a case and cancels in a relative effect."""
     return np.zeros(len(cases)), np.full(len(cases), np.inf)
 
 
 def changed(
-    rows: pd.DataFrame, value: str, by: Sequence[str], kind: str | None = None, unseen: Unseen = nothing
+    rows: pd.DataFrame, value: str, by: Sequence[str], kind: str | None = None, between_runs: BetweenRuns = no_drift
 ) -> pd.DataFrame:
-    """Per group `by` of `process_logs`, over its cells' mean `value` (log, common, own): `ratio`, B's time over A's,
-    its 95 % interval, the standard `error` of its log, `degrees` of freedom, and the `cells` it is of.
+    """The change of each group `by` of `process_logs`, from the mean `value` (log, shared, relative) of its cells.
 
-    Null ends where a run has one process alone. Variances are moderated within each `kind` (a column). What
-    processes do not show, `unseen` tells by a group's number of cases: a standard deviation, its degrees of freedom.
+    Columns: `ratio` (B's time over A's), `ratio_low` and `ratio_high` (95 %), `error` (standard error of the log),
+    `degrees` of freedom, `cells` (how many). The ends are null where a run has one process. Variances are moderated
+    within each `kind` (a column); `between_runs` is added to them.
     """
     known = rows[rows[value].notna()]
     codes = known.groupby(list(by), sort=False).ngroup().to_numpy()
@@ -70,7 +71,7 @@ def changed(
     of_run = [(known["run"] == run).to_numpy() for run in ("a", "b")]
     sides = [_over_processes(known[rows_of], value, codes[rows_of], kinds) for rows_of in of_run]
     of_group = known.assign(group=codes).drop_duplicates("place").groupby("group")
-    beyond = unseen(of_group["case_id_a"].nunique().to_numpy())
+    beyond = between_runs(of_group["case_id_a"].nunique().to_numpy())
     errors, degrees = (np.stack([*(side[place] for side in sides), beyond[place - 1]], axis=-1) for place in (1, 2))
     error, freedom = welch(errors, degrees)
     log, half = sides[1][0] - sides[0][0], t_quantile(freedom) * error
@@ -80,10 +81,10 @@ def changed(
 
 
 def _over_processes(rows: pd.DataFrame, value: str, codes: Codes, kinds: Codes) -> tuple[Floats, Floats, Floats]:
-    """Per group of one run, by their `codes`: the mean over its processes, its standard error, degrees of freedom.
+    """Mean over processes, its standard error and degrees of freedom, for each group of one run (by `codes`).
 
-    A process's value is the mean over the group's cells, and varies as the cells that the process has do: one that it
-    lacks does not shift it by that cell's own change.
+    The value of a process is the mean of its deviations from the cells' means, plus the mean over all cells of the
+    group. So a cell that a process lacks does not shift the value of that process.
     """
     places, logs = pd.factorize(rows["place"])[0], rows[value].to_numpy(float)
     processes = pd.factorize(rows["process"])[0]

@@ -1,8 +1,8 @@
-"""How a machine's state differs from case to case and from run to run, which processes do not show. No torch here.
+"""Machine drift between two runs, measured by empty calls.
 
-A case is measured in a few seconds, by all processes in turn. What the machine is like in them (clock, neighbours) is
-in every time of the case, so that two runs of one machine differ by more than their processes do. The overhead tells by
-how much: it is the time of an empty call, taken in every segment, and no method has a part in it.
+All processes measure a case within a few seconds, so the state of the machine in that time (clock rate, neighbours) is
+in every time of the case, and processes do not show it. The time of an empty call is taken in every segment and depends
+on no method: its change from one run to the other, case by case, is the drift.
 """
 
 from __future__ import annotations
@@ -12,18 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.intervals import Floats, welch
+from gradiometer.analysis.intervals import Floats
 
 BETWEEN_RUNS = 0.02
-"""Standard deviation, between two runs, of the log of what many cases share, and the least that one case's is taken
-for. Over three runs of two shared cores in a quiet hour it was 0.013 to 0.020."""
+"""Least standard deviation of a log ratio between two runs of one machine. Three runs on two shared, otherwise idle
+cores had 0.013 to 0.020."""
 
 
 @dataclass(frozen=True)
-class State:
-    """What an empty call tells of the machines of A and B. Of the log of its time: the standard deviation from case
-    to case, `a` and `b`; of the difference of two cases `deviation`, with its `degrees` of freedom; and B's middle less
-    A's, `shift`, null where it is not told.
+class Drift:
+    """Change of the log of an empty call's time between the runs A and B.
+
+    `a`, `b`: standard deviation from case to case within each run. `deviation`: standard deviation over matched cases
+    of the change from A to B, with `degrees` of freedom. `shift`: the median change; NaN where no empty calls match.
+    All are taken within one device and cache, because an empty call costs more on a GPU or with cold caches.
     """
 
     a: float
@@ -32,29 +34,28 @@ class State:
     degrees: float
     shift: float
 
-    def unseen(self, cases: Floats, one_machine: bool) -> tuple[Floats, Floats]:
-        """Standard deviation of a change over so many `cases`, beyond what processes show; its degrees of freedom.
+    def of_cases(self, cases: Floats, one_machine: bool) -> tuple[Floats, Floats]:
+        """Standard deviation of a mean change over so many `cases` due to drift, and its degrees of freedom.
 
-        How much of the shift is in a change is not known: on one machine all of it counts as error, on two it is what
-        the comparison is about.
+        On one machine the shift is an error too. Between two machines it is part of the difference to be measured.
         """
-        of_cases = self.deviation / np.sqrt(cases)
-        known = of_cases > BETWEEN_RUNS
+        deviation = self.deviation / np.sqrt(cases)
+        measured = deviation > BETWEEN_RUNS
         shift = self.shift if one_machine and np.isfinite(self.shift) else 0.0
-        return np.hypot(np.where(known, of_cases, BETWEEN_RUNS), shift), np.where(known, self.degrees, np.inf)
+        return np.hypot(np.where(measured, deviation, BETWEEN_RUNS), shift), np.where(measured, self.degrees, np.inf)
 
 
-def state(segments_a: pd.DataFrame, segments_b: pd.DataFrame) -> State:
-    """What the overheads of two runs tell; a run without two cases that have one does not deviate."""
-    sides = [np.log(_overheads(segments)) for segments in (segments_a, segments_b)]
-    several = [side for side in sides if len(side) > 1]
-    deviation, degrees = welch(
-        np.array([side.std() for side in several]), np.array([len(side) - 1.0 for side in several])
-    )
-    a, b = (float(side.std()) if len(side) > 1 else 0.0 for side in sides)
-    return State(a, b, float(deviation), float(degrees), float(sides[1].median() - sides[0].median()))
-
-
-def _overheads(segments: pd.DataFrame) -> pd.Series:
-    """By case, the median of its segments' overheads in seconds."""
-    return segments.loc[segments["overhead_s"] > 0].groupby("case_id")["overhead_s"].median()
+def drift(both: pd.DataFrame, segments_a: pd.DataFrame, segments_b: pd.DataFrame) -> Drift:
+    """The drift over the cases that `both` (of `matching.matched`) matches; without two such cases, no deviation."""
+    cases = both.dropna(subset=["case_id_a", "case_id_b"]).drop_duplicates(["case_id_a", "case_id_b"])
+    for run, segments in (("a", segments_a), ("b", segments_b)):
+        overheads = segments[segments["overhead_s"] > 0].groupby("case_id")["overhead_s"].median()
+        cases[run] = np.log(cases[f"case_id_{run}"].map(overheads).astype(float))
+    cases = cases.dropna(subset=["a", "b"]).assign(change=lambda rows: rows["b"] - rows["a"])
+    alike = [cases[name] for name in ("device_a", "device_b", "cache")]
+    centred = cases[["a", "b", "change"]] - cases.groupby(alike)[["a", "b", "change"]].transform("mean")
+    degrees = len(cases) - cases.groupby(alike).ngroups
+    a, b, deviation = np.sqrt((centred**2).sum() / degrees) if degrees else (0.0, 0.0, 0.0)
+    shifts = cases.groupby(alike)["change"].median()
+    shift = float(shifts.loc[shifts.abs().idxmax()]) if len(shifts) else float("nan")
+    return Drift(float(a), float(b), float(deviation), float(degrees), shift)

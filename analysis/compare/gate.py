@@ -1,4 +1,4 @@
-"""What a comparison fails a build for. A comparison in, sentences out; no torch here."""
+"""`--fail-on`: the checks by which a comparison fails a build."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradiometer.analysis.compare.precision import LESS_PRECISE
 
 
 def slower(compared: Comparison, threshold: float) -> list[str]:
-    """What is judged slower in B, of every table that has verdicts; `threshold` is the band that they are against."""
+    """Number of slower rows of each table with verdicts, which were judged against the band up to `threshold`."""
     tables = {
         "runs as a whole": compared.whole,
         "methods": compared.methods,
@@ -24,7 +24,7 @@ def slower(compared: Comparison, threshold: float) -> list[str]:
 
 
 def less_precise(compared: Comparison, threshold: float) -> list[str]:
-    """Gradients whose error is above `threshold` times A's, and above A's for every seed, or finite in A alone."""
+    """Number of gradients with errors above `threshold` × A's, larger for every seed, or finite only in A."""
     cells = compared.cells
     worse = (cells["lost_finite"] > 0) | (
         (cells["error_ratio"] > threshold) & (cells["error_low"] > 1) & (cells["scored"] > 1)
@@ -39,4 +39,4 @@ FAILURES: dict[str, tuple[Callable[[Comparison, float], list[str]], float]] = {
     "slower": (slower, 1 + BAND),
     "less-precise": (less_precise, LESS_PRECISE),
 }
-"""What `--fail-on` may name: what finds it, and its default threshold, a factor above 1."""
+"""Value of `--fail-on` → the check, and its default threshold (a factor above 1)."""

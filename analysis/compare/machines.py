@@ -1,4 +1,4 @@
-"""Several runs side by side: what each ran on, and each against the first. Frames in, tables out; no torch here."""
+"""Several runs side by side: the machine of each run, and each run compared with the first."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from gradiometer.analysis import text
 from gradiometer.analysis.compare import page
 from gradiometer.analysis.compare.comparability import computes
 from gradiometer.analysis.compare.comparison import Comparison, compare
-from gradiometer.analysis.compare.sentences import said
+from gradiometer.analysis.compare.statements import statements
 from gradiometer.analysis.drawing.render import Drawn
 from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.report import output
 from gradiometer.analysis.report.tables import Table
+from gradiometer.analysis.wording.comparison import sections
 
 
 @dataclass(frozen=True)
 class Against:
-    """One run against the first: its name, the comparison in sentences under headings, its cells."""
+    """One run compared with the first: its name, sentences by heading, the table of its cells."""
 
     name: str
-    said: dict[str, list[str]]
+    sections: dict[str, list[str]]
     cells: Table
 
 
@@ -30,7 +31,8 @@ class Against:
 class Machines:
     """The section of a page over several runs: `sides`, a row per run, and each run but the first `against` it.
 
-    `drawn` is of what `sizes` has, None where no run shares a cell with the first.
+    `sizes` are the time ratios by family and size. `drawn` is their figure, None where no run shares a cell with the
+    first.
     """
 
     first: str
@@ -46,7 +48,7 @@ class Machines:
 
 
 def side_by_side(frames: Frames) -> Machines | None:
-    """Each run of `frames` against the first; None where there is only one. Raises StoreError on unreadable samples."""
+    """Each run of `frames` compared with the first; None for a single run. Raises StoreError on unreadable samples."""
     if len(frames.runs) < 2:
         return None
     runs = [frames.of_run(run["run_id"]) for run in frames.runs]
@@ -55,7 +57,7 @@ def side_by_side(frames: Frames) -> Machines | None:
     against = [
         Against(
             name,
-            said(comparison),
+            sections(statements(comparison)),
             page.cells(comparison).renamed(text.file_name(f"{run.runs[0]['run_id']}-against_first")),
         )
         for name, run, comparison in zip(names[1:], runs[1:], compared, strict=True)
@@ -66,25 +68,25 @@ def side_by_side(frames: Frames) -> Machines | None:
 
 def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
     rows = []
-    for run, label in zip(runs, ["", *(it.crossing or "across nothing that matters" for it in compared)], strict=True):
-        told, cells = run.runs[0], run.cells
-        versions = told.get("versions")
+    comparable = [f"no: {it.differs_in} differ" if it.differs_in else "yes" for it in compared]
+    for run, label in zip(runs, ["–", *comparable], strict=True):
+        description, cells = run.runs[0], run.cells
+        versions = description.get("versions")
         rows.append(
             {
                 "run": output.named(run),
-                "computes": computes(told, cells),
+                "computes": computes(description, cells),
                 "torch": str(versions.get("torch", "–")) if isinstance(versions, dict) else "–",
                 "numerics": ", ".join(sorted(map(str, set(cells["numerics"])))),
                 "threads": ", ".join(map(str, sorted(set(cells["threads"])))),
                 "cells ok": f"{(cells['status'] == 'ok').sum()} of {len(cells)}",
-                "started": str(told.get("started") or "–"),
-                "a ratio to the first goes": label or "–",
+                "started": str(description.get("started") or "–"),
+                "comparable with the first run": label,
             }
         )
     frame = pd.DataFrame(rows)
     texts = [[text.short(value, 120) for value in row] for row in frame.itertuples(index=False)]
-    note = "What a ratio of times goes across is said in full below."
-    return Table("machines", "Machines side by side", note, [str(name) for name in frame], texts, frame)
+    return Table("machines", "Machines side by side", "", [str(name) for name in frame], texts, frame)
 
 
 def _sizes(names: list[str], compared: list[Comparison]) -> Table:
@@ -97,5 +99,5 @@ def _sizes(names: list[str], compared: list[Comparison]) -> Table:
     ]
     frames = [table.frame.assign(run=name) for name, table in zip(names, tables, strict=True)]
     frame = pd.concat(frames, ignore_index=True)
-    title = "Time by family and size, over the first run's"
+    title = "Time by family and size, relative to the first run"
     return Table("machines_sizes", title, tables[0].note, columns, rows, frame)

@@ -1,4 +1,4 @@
-"""Which cells of two runs are compared, which are not and why. Frames in, frame out; no torch here."""
+"""Matching of the cells of two runs: which are compared, and why the others are not."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from gradiometer.storage.schema import TIMED_STATUSES
 
 CASE = ["problem", "wrt", "size", "dims", "dtype"]
 CONDITIONS = ["device", "threads", "numerics"]
-"""What a cell's name says of how it was computed. Runs that have none of one in common are matched without it."""
+"""Part of the matching key, except a condition of which the runs have no value in common."""
 
 _KEPT = ["cell_id", "case_id", *CONDITIONS, "status", "time_s", "device_time_s"]
 
 
 def dropped(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
-    """The conditions in which no cell of one run is like any of the other: what a match has to leave out."""
+    """The conditions that the matching key omits, because the runs have no value in common."""
     apart = [name for name in CONDITIONS if not set(a[name]) & set(b[name])]
-    # Threads are a device's own: a CPU's one thread and a GPU's have nothing in common but the number.
+    # Threads belong to a device: one thread of a CPU and one of a GPU are not the same condition.
     return [name for name in CONDITIONS if name in apart or (name == "threads" and "device" in apart)]
 
 
@@ -26,8 +26,8 @@ def matched(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     """Every cell that either run planned, in A's order: problem, wrt, size, dims, dtype, cache, method, family, and of
     each run (`_a`, `_b`) cell_id, case_id, device, threads, numerics, status, time_s, device_time_s.
 
-    `reason` tells why a cell is not compared, null where it is; `matched_by` is `cell_id`, or what it was matched
-    without.
+    `reason` is why a cell is not compared, null where it is; `matched_by` is `cell_id`, or names the conditions that
+    were omitted.
     """
     a, b = frames_a.cells, frames_b.cells
     without = dropped(a, b)
@@ -36,14 +36,14 @@ def matched(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     for side in sides:
         for name in CONDITIONS:
             side[f"{name}_here"] = side[name]
-    told = ["family", "place", *(name for name in _KEPT if name not in CONDITIONS), *(f"{n}_here" for n in CONDITIONS)]
-    both = sides[0][[*keys, *told]].merge(sides[1][[*keys, *told]], on=keys, how="outer", suffixes=("_a", "_b"))
+    kept = ["family", "place", *(name for name in _KEPT if name not in CONDITIONS), *(f"{n}_here" for n in CONDITIONS)]
+    both = sides[0][[*keys, *kept]].merge(sides[1][[*keys, *kept]], on=keys, how="outer", suffixes=("_a", "_b"))
     both = both.rename(columns={f"{n}_here_{run}": f"{n}_{run}" for n in CONDITIONS for run in "ab"})
     both = both.sort_values(["place_a", "place_b"], ignore_index=True)
     both["family"] = both.pop("family_a").combine_first(both.pop("family_b"))
     states = (both[f"{name}_{run}"] for run in "ab" for name in ("status", "time_s"))
     both["reason"] = pd.Series([_why_not(*row) for row in zip(*states, strict=True)], both.index, object)
-    both["matched_by"] = f"cell_id less {text.listed(without)}" if without else "cell_id"
+    both["matched_by"] = f"cell_id without {text.listed(without)}" if without else "cell_id"
     return both.drop(columns=["place_a", "place_b", *(name for name in CONDITIONS if name in both)])
 
 

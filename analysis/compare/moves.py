@@ -1,4 +1,4 @@
-"""Which cells are bound by overhead in one run and by work in the other. Frames in, frame out; no torch here."""
+"""Bounds of calls: is a cell bound by overhead or by work, in each of two runs?"""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gradiometer.analysis.work import with_limits
 
 OVERHEAD, WORK = "overhead", "work"
 MOST_OF_A_CALL = 2 / 3
-"""A call is bound by what fills more of it than this; between the two it is bound by neither, lest noise move it."""
+"""A call is bound by overhead (or work) that takes more than this share of it; in between it is bound by both."""
 
 
 def with_bounds(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
-    """`both` (of `matching.matched`) with `bound_a` and `bound_b`: overhead, work, both; null if not fitted."""
+    """`both` (of `matching.matched`) with `bound_a` and `bound_b`: overhead, work or both; null without a fit."""
     sides = {"a": frames_a, "b": frames_b}
     counted = {run: both[f"cell_id_{run}"].map(_work(frames)) for run, frames in sides.items()}
-    flops = counted["a"].fillna(counted["b"])  # a call's flops are its method's and its dimensions', on any machine
+    flops = counted["a"].fillna(counted["b"])  # flops do not depend on the machine
     bounds = {f"bound_{run}": both[f"cell_id_{run}"].map(_bounds(it, both, run, flops)) for run, it in sides.items()}
     return both.assign(**bounds)
 
@@ -29,7 +29,7 @@ def _work(frames: Frames) -> pd.Series[float]:
 
 
 def _bounds(frames: Frames, both: pd.DataFrame, run: str, flops: pd.Series[float]) -> pd.Series[str]:
-    """Per `cell_id` of one run, what binds a call by its fitted overhead."""
+    """`cell_id` of one run → its bound, by the fitted overhead."""
     known = pd.Series(flops.to_numpy(), both[f"cell_id_{run}"]).groupby(level=0).first()
     cells = frames.cells.assign(flops=frames.cells["cell_id"].map(known))
     fitted = with_overhead(with_limits(cells, frames.runs[0].get("peak_rates")))

@@ -1,4 +1,4 @@
-"""Do two runs compute alike: bit for bit, as precisely, or not? DuckDB reduces the errors of both. No torch here."""
+"""Precision of two runs, cell by cell: bitwise equal, alike, less or more precise."""
 
 from __future__ import annotations
 
@@ -11,18 +11,7 @@ from gradiometer.analysis.reduce import reduce
 from gradiometer.storage import store
 
 LESS_PRECISE = 2.0
-"""An error this many times as large has lost a bit."""
-
-PRECISION = [
-    "scored",
-    "other_inputs",
-    "bitwise",
-    "lost_finite",
-    "gained_finite",
-    "error_ratio",
-    "error_low",
-    "error_high",
-]
+"""Errors within this factor count as alike; a larger error has lost a bit."""
 
 _COLUMNS = ["cell_id", "data", "seed", "rel_fro", "n_nan", "n_inf", "input_hash", "output_hash"]
 _QUERY = """
@@ -46,11 +35,12 @@ _QUERY = """
 
 
 def precision(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
-    """By the row of `matching.matched`, over the kinds of data and seeds that both runs scored: how many (`scored`), of
-    how many the inputs' bits differ, whether all gradients are `bitwise` the same, how many are finite in one run only.
+    """Precision of B against A over the data and seeds that both runs scored, indexed as `both` (`matching.matched`).
 
-    `error_ratio` is B's relative error over A's, the geometric mean, `error_low` and `error_high` its range;
-    `precision` in words: bitwise, less, more, alike. Raises StoreError where the errors cannot be read.
+    `scored`: how many; `other_inputs`: for how many the input bits differ; `bitwise`: whether all gradients are equal
+    bit for bit; `lost_finite`, `gained_finite`: how many are finite only in A, only in B. `error_ratio`: B's relative
+    error over A's, geometric mean, `error_low` and `error_high` its range. `precision`: bitwise, less, more or alike.
+    Raises StoreError where the errors cannot be read.
     """
     pairs = both.dropna(subset=["cell_id_a", "cell_id_b"])
     places = pa.table({"place": pairs.index, **{name: pairs[name].astype(str) for name in ("cell_id_a", "cell_id_b")}})
@@ -59,7 +49,7 @@ def precision(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.Data
         for run, frames in (("a", frames_a), ("b", frames_b))
     }
     found = reduce(_QUERY, {"places": places, **scores}).set_index("place")
-    several = found["scored"] > 1  # one seed alone decides nothing
+    several = found["scored"] > 1  # one seed is not enough
     less = (found["lost_finite"] > 0) | ((found["error_ratio"] > LESS_PRECISE) & (found["error_low"] > 1) & several)
     more = (found["gained_finite"] > 0) | (
         (found["error_ratio"] < 1 / LESS_PRECISE) & (found["error_high"] < 1) & several

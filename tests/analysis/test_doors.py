@@ -55,7 +55,7 @@ def test_a_run_is_given_by_name_or_by_path(results, tmp_path, capsys):
 def test_compare_prints_a_summary_and_what_it_wrote(results, capsys):
     assert main(["compare", "older", "newer"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("What is compared: ") and "cells are compared" in lines[1]
+    assert lines[0].startswith("Runs compared: ")
     files = ("compare.html", "compare.md", "sizes.csv", "methods.csv", "cases.csv", "compare.csv")
     assert lines[-6:] == [f"wrote results/compare/{file}" for file in files]
 
