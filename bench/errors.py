@@ -6,3 +6,7 @@ class GradiometerError(ValueError):
 
     Every error that a user can cause derives from this class. Any other exception is a bug and keeps its traceback.
     """
+
+
+class ProblemError(GradiometerError):
+    """A problem, or the file that defines it, cannot be used."""

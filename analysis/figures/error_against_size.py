@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from gradiometer.analysis.drawing import annotate, layout, legend, style, words
 from gradiometer.analysis.drawing.entry import Figured, scored
 from gradiometer.analysis.text import number, scientific
-from gradiometer.storage.schema import BASELINE, DATA, DTYPES, TIMED_DATA
+from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA, data_kinds
 
 COLUMNS = ("rel_fro", "rel_fro_low", "rel_fro_high")
 
@@ -25,7 +25,7 @@ def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     looks = style.styles(methods)
     drawn, shown = scores[scores["rel_fro"] > 0], set(scores["method"])
     keys = layout.panel_keys(scores[scores["data"] == TIMED_DATA])
-    others = [data for data in DATA if data != TIMED_DATA and data in set(layout.of_panel(drawn, keys[0])["data"])]
+    others = [data for data in data_kinds(layout.of_panel(drawn, keys[0])["data"]) if data != TIMED_DATA]
     panels = [(keys[0], TIMED_DATA), *((keys[0], data) for data in others), *((key, TIMED_DATA) for key in keys[1:])]
     figure, axes = layout.panels(
         len(panels), legend.height(methods, shown), share_y=False, beside=layout.ENDS, named=True

@@ -13,8 +13,7 @@ from gradiometer.analysis.drawing import annotate, layout, legend, style, words
 from gradiometer.analysis.drawing.entry import Figured
 from gradiometer.analysis.frames import error_summary
 from gradiometer.analysis.text import counted, number
-from gradiometer.storage.schema import BASELINE, DTYPES
-from gradiometer.storage.schema import DATA as KINDS
+from gradiometer.storage.schema import BASELINE, DTYPES, data_kinds
 
 ERRORS = {"rel_fro_u": "relative to the gradient\n‖e‖ ÷ u‖g*‖", "bwd_fro_u": "relative to its terms\n‖e‖ ÷ u‖B‖"}
 
@@ -44,7 +43,7 @@ def error_by_data(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     autograd are small and pale.
     """
     dtypes, shown = layout.by_dtype(scores["dtype"]), set(scores["method"])
-    kinds = [data for data in KINDS if data in set(scores["data"])]
+    kinds = data_kinds(scores["data"])
     drawn = scores[scores["rel_fro"] > 0]
     figure, axes = _columns(len(dtypes), legend.height(methods, shown))
     for row, (error, label) in enumerate(ERRORS.items()):

@@ -14,7 +14,7 @@ from gradiometer.analysis.drawing.entry import Figured
 from gradiometer.analysis.frames import CELL, of_cells
 from gradiometer.analysis.scores import RANGE
 from gradiometer.analysis.text import listed, short
-from gradiometer.storage.schema import BASELINE, DATA, TIMED_DATA
+from gradiometer.storage.schema import BASELINE, TIMED_DATA, data_kinds
 
 MARKS: dict[str, dict[str, Any]] = {
     "finite": {"label": "gradient finite", "marker": "o", "color": "#b8b8b8", "markersize": 4.5},
@@ -53,7 +53,7 @@ def overflow_frontier(frontier: pd.DataFrame, methods: style.Methods) -> Figure:
     column per kind of data (`frontier` of `frontier_frame`, of one problem and configuration). A place without a mark
     was not scored.
     """
-    keys, kinds = layout.panel_keys(frontier), [data for data in DATA if data in set(frontier["data"])]
+    keys, kinds = layout.panel_keys(frontier), data_kinds(frontier["data"])
     names = [[name for name in methods if name in set(layout.of_panel(frontier, key)["method"])] for key in keys]
     width = (layout.WIDTH - ROWS_IN - layout.RIGHT * len(kinds)) / len(kinds)
     boxes: list[layout.Box] = []

@@ -1,8 +1,8 @@
-"""The inputs of a case: the same bits for every method, process, machine and problem that shares an input.
+"""Draws the inputs of a case: the same bits for every method, process, machine and problem that shares an input.
 
-Drawn in float64 on the CPU from a generator seeded by sha256 of (the input's name, its own shape, kind of data, seed),
-then rounded to the dtype and shipped to the device. Only operations whose results IEEE 754 fixes shape the values, so
-no mathematical library can change a bit; `input_hash` in the row proves it.
+Inputs are drawn in float64 on the CPU from a generator seeded by sha256 of (name, shape, kind of data, seed), then
+rounded to the dtype and copied to the device. Only operations whose results IEEE 754 fixes form the values, so no
+mathematical library can change a bit. The column `input_hash` proves it.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def _generator(*key: Any) -> torch.Generator:
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
-    """[0, 1): 53 random bits each."""
+    """Uniform in [0, 1), 53 random bits."""
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def _normal(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     """Standard normal by the ratio of uniforms (Kinderman & Monahan, ACM TOMS 3, 1977).
 
-    A value is one quotient, correctly rounded everywhere; the logarithm only decides acceptance.
+    A value is one correctly rounded quotient; the logarithm only decides whether it is accepted.
     """
     count = torch.Size(shape).numel()
     width = 2 * (2 / torch.e) ** 0.5
@@ -46,44 +46,57 @@ def _normal(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
 
 
 DRAWS = {"uniform": _uniform, "normal": _normal}
+"""The generic kinds of data. A problem's own kinds come from its `sample`."""
 
 
 def draw(problem: Problem, dims: Mapping[str, int], data: str, seed: int) -> Tensors | None:
-    """Float64 inputs by name, or None where the problem cannot draw this kind of data. Raises ProblemError."""
+    """Float64 inputs by name, or None where the problem does not have this kind of data, or not at these dimensions.
+
+    Raises ProblemError where `sample` returns anything but float64 tensors of the problem's shapes.
+    """
+    if data not in DRAWS and data not in problem.data:
+        return None
     sampled: Mapping[str, torch.Tensor] | None = {}
     if problem.sample is not None:
         shapes = sorted((name, problem.shape_of(name, dims)) for name in problem.shapes)
         sampled = problem.sample(data, dict(dims), _generator("sample", shapes, data, seed))
     if sampled is None:
         return None
+    if not isinstance(sampled, Mapping):
+        raise ProblemError(f"sample returns {type(sampled).__name__}; expected float64 tensors by name, or None")
+    unknown = sorted(map(str, set(sampled) - set(problem.shapes)))
+    if unknown:
+        known = ", ".join(problem.shapes)
+        raise ProblemError(f"sample returns {', '.join(unknown)}; the inputs are {known}; return only these")
     inputs = {}
     for name in problem.shapes:
         shape = problem.shape_of(name, dims)
         if name in sampled:
             tensor = sampled[name]
             if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float64 or tensor.shape != shape:
-                found = f"{tensor.dtype} {tuple(tensor.shape)}" if isinstance(tensor, torch.Tensor) else type(tensor)
+                is_tensor = isinstance(tensor, torch.Tensor)
+                found = f"{tensor.dtype} {tuple(tensor.shape)}" if is_tensor else type(tensor).__name__
                 raise ProblemError(f"sample: {name} is {found}; expected a float64 tensor of shape {shape}")
             inputs[name] = tensor.contiguous()
         elif data in DRAWS:
             inputs[name] = DRAWS[data](shape, _generator(name, shape, data, seed))
         else:
-            return None
+            raise ProblemError(f"sample returns no {name} for {data} data; return every input, or None")
     return inputs
 
 
 def rounded(inputs: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Tensors:
-    """The inputs rounded to the dtype, to nearest even, on the CPU."""
+    """The inputs rounded to nearest even in the dtype, on the CPU."""
     return {name: tensor.to(dtype) for name, tensor in inputs.items()}
 
 
 def bits(tensor: torch.Tensor) -> bytes:
-    """A tensor's bytes, of any dtype and device, in row-major order."""
+    """Bytes of a tensor of any dtype and device, in row-major order."""
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def digest(tensors: Mapping[str, torch.Tensor]) -> str:
-    """sha256 over names, shapes, dtypes and bits, its first 16 hexadecimal digits."""
+    """First 16 hexadecimal digits of the sha256 of names, dtypes, shapes and bits."""
     sha = hashlib.sha256()
     for name, tensor in tensors.items():
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())

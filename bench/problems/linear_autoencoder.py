@@ -5,15 +5,15 @@ With r = W2 W1 Y − Y:  dL = 2 rᵀ (dW2 W1 Y + W2 dW1 Y), hence
     ∂L/∂W1 = 2 W2ᵀ r Yᵀ = 2 W2ᵀ (W2 W1 − I) Y Yᵀ,
     ∂L/∂W2 = 2 r (W1 Y)ᵀ = 2 (W2 W1 − I) Y Yᵀ W1ᵀ.
 
-Both ways of writing each are right. For N inputs and M hidden units, the left one (`factored`) costs 8NM flops for W1
-and the right one (`textbook`) 6N²M, so the order of evaluation, not the derivation, decides whether it pays. For the
-same reason `factored` doubles a vector, not the matrix that it becomes.
+Both expressions of each gradient are right. For N inputs and M hidden units, `factored` (on the left) costs 8NM flops
+for W1, `textbook` (on the right) 6N²M: the order of evaluation decides which is fast. `factored` applies the factor 2
+to a vector, before the outer product makes a matrix of it.
 """
 
 import torch
 
+from gradiometer import Problem
 from gradiometer.problems.near_optimum import near_optimum
-from gradiometer.problems.problem import Problem
 
 
 def loss(Y, W1, W2):
@@ -22,7 +22,7 @@ def loss(Y, W1, W2):
 
 
 def _gap(W1, W2):
-    """W2 W1 − I, the identity in the inputs' own dtype and device."""
+    """W2 W1 − I, in the dtype and on the device of the inputs."""
     return W2 @ W1 - torch.eye(len(W2), dtype=W2.dtype, device=W2.device)
 
 
@@ -66,5 +66,6 @@ problem = Problem(
         ("W1", "W2"): {"textbook": textbook_both, "factored": factored_both},
     },
     sample=near_optimum("Y"),
+    data=("near_optimum",),
     source="Baldi & Hornik 1989, Neural Networks 2(1)",
 )

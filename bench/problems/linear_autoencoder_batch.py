@@ -5,15 +5,15 @@ With Z = X W1ᵀ, E = Z W2ᵀ − X and S = XᵀX / m:
     ∂L/∂W1 = (2/m) (E W2)ᵀ X = 2 W2ᵀ (W2 W1 − I) S,
     ∂L/∂W2 = (2/m) Eᵀ Z = 2 (W2 W1 − I) S W1ᵀ.
 
-S does not depend on the weights: computed once per data set, it makes the cost of a call independent of m
-(`gram_prepared`); computed inside the call (`gram`), it does not pay. W2ᵀ(W2 W1 − I) = (W2ᵀW2) W1 − W2ᵀ saves a factor
-N/M, and loses accuracy near the optimum, where the difference cancels.
+S does not depend on the weights. `gram_prepared` computes S once per data set, so that a call costs the same for any m;
+`gram` computes S in every call. Both expand W2ᵀ(W2 W1 − I) = (W2ᵀW2) W1 − W2ᵀ, which saves a factor N/M but loses
+accuracy near the optimum, where the difference cancels.
 """
 
 import torch
 
+from gradiometer import Form, Problem
 from gradiometer.problems.near_optimum import near_optimum
-from gradiometer.problems.problem import Form, Gradients, Problem
 
 
 def loss(X, W1, W2):
@@ -22,7 +22,7 @@ def loss(X, W1, W2):
 
 
 def _gap(W1, W2):
-    """W2 W1 − I, the identity in the inputs' own dtype and device."""
+    """W2 W1 − I, in the dtype and on the device of the inputs."""
     return W2 @ W1 - torch.eye(len(W2), dtype=W2.dtype, device=W2.device)
 
 
@@ -85,37 +85,33 @@ def gram_both(X, W1, W2):
     return moment_both(X.T @ X / len(X), W1, W2)
 
 
-SHAPES = {"X": "m n", "W1": "p n", "W2": "n p"}
-DIMS = {"m": 1.0, "n": 1.0, "p": 0.5}
-GRADIENTS: Gradients = {
-    "W1": {
-        "textbook": textbook_W1,
-        "factored": factored_W1,
-        "gram": gram_W1,
-        "gram_prepared": Form(prepare=second_moment, call=moment_W1),
-    },
-    "W2": {
-        "textbook": textbook_W2,
-        "factored": factored_W2,
-        "gram": gram_W2,
-        "gram_prepared": Form(prepare=second_moment, call=moment_W2),
-    },
-    ("W1", "W2"): {
-        "textbook": textbook_both,
-        "factored": factored_both,
-        "gram": gram_both,
-        "gram_prepared": Form(prepare=second_moment, call=moment_both),
-    },
-}
-SOURCE = "Baldi & Hornik 1989, Neural Networks 2(1)"
-
 problem = Problem(
     name="linear_autoencoder_batch",
     label="Linear autoencoder, batch, sum / m",
     loss=loss,
-    shapes=SHAPES,
-    dims=DIMS,
-    gradients=GRADIENTS,
+    shapes={"X": "m n", "W1": "p n", "W2": "n p"},
+    dims={"m": 1.0, "n": 1.0, "p": 0.5},
+    gradients={
+        "W1": {
+            "textbook": textbook_W1,
+            "factored": factored_W1,
+            "gram": gram_W1,
+            "gram_prepared": Form(prepare=second_moment, call=moment_W1),
+        },
+        "W2": {
+            "textbook": textbook_W2,
+            "factored": factored_W2,
+            "gram": gram_W2,
+            "gram_prepared": Form(prepare=second_moment, call=moment_W2),
+        },
+        ("W1", "W2"): {
+            "textbook": textbook_both,
+            "factored": factored_both,
+            "gram": gram_both,
+            "gram_prepared": Form(prepare=second_moment, call=moment_both),
+        },
+    },
     sample=near_optimum("X"),
-    source=SOURCE,
+    data=("near_optimum",),
+    source="Baldi & Hornik 1989, Neural Networks 2(1)",
 )

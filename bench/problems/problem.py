@@ -1,57 +1,33 @@
-"""What a problem is: a loss, its inputs' shapes by named dimensions, and hand-derived gradients.
+"""The definition of a problem: a loss, the shapes of its inputs, and hand-written gradients.
 
-Conventions, stated once: a shape is a string of dimension names and integers (`"m n"`, `"3 n"`, `""` for a scalar); a
-dimension is `max(1, round(factor * size))`; a loss takes its inputs by name and returns a scalar or one-element
-tensor; a form takes, by name, those inputs it needs and returns a gradient shaped like the input it is for, or a tuple
-of them where the key is a tuple of names.
+A shape is a string of dimension names and integers: `"m n"`, `"3 n"`, or `""` for a scalar. A dimension is
+`max(1, round(factor * size))`. A loss takes its inputs by name and returns a scalar or a tensor of one element. A form
+takes, by name, the inputs that it needs; it returns a gradient with the shape of the input it is for, or a tuple of
+gradients where the key is a tuple of names.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from gradiometer.errors import GradiometerError
+from gradiometer.errors import ProblemError
+from gradiometer.methods import METHODS, Form, as_form, parameters_of
+from gradiometer.storage.schema import DATA
+
+__all__ = ["Form", "Gradients", "Problem", "ProblemError", "Sampler", "wrt_text"]
 
 Gradients = Mapping["str | tuple[str, ...]", "Mapping[str, Callable[..., Any] | Form]"]
 Sampler = Callable[[str, dict[str, int], torch.Generator], dict[str, torch.Tensor] | None]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-
-
-class ProblemError(GradiometerError):
-    """A problem that cannot be used; the message says what was expected, what came, what to do."""
-
-
-def parameters_of(function: Callable[..., Any], what: str) -> tuple[str, ...]:
-    """The names by which `function` asks for its inputs. Raises ProblemError for *args, ** and no signature."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        raise ProblemError(
-            f"{what}: expected a function of named inputs, found {type(function).__name__}; wrap it in a def"
-        ) from None
-    for parameter in parameters:
-        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise ProblemError(f"{what}: parameter {parameter} is not a plain name; name each input it needs")
-    return tuple(parameter.name for parameter in parameters)
-
-
-@dataclass(frozen=True)
-class Form:
-    """A hand-derived gradient: `call` alone is timed; `prepare` computes, once per data set, what calls may share.
-
-    `prepare` returns a dictionary of further inputs for `call`. It may not ask for what the gradient is taken with
-    respect to: that changes at every step of an optimiser, the data do not.
-    """
-
-    call: Callable[..., Any]
-    prepare: Callable[..., Mapping[str, Any]] | None = None
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}")
+RESERVED = {"torch", *METHODS}
+"""Names that no form may take: `torch` stands for PyTorch's derivative in verdicts, the others are methods."""
 
 
 def wrt_text(wrt: str | tuple[str, ...]) -> str:
@@ -61,11 +37,14 @@ def wrt_text(wrt: str | tuple[str, ...]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A loss and its hand-derived gradients.
+    """A loss and its hand-written gradients. Raises ProblemError where the parts do not fit together.
 
-    `gradients` maps an input's name, or a tuple of names for a joint gradient, to forms by name. `dims` are factors of
-    the size. `sample(data, dims, generator)` draws inputs with constraints: it returns float64 tensors by name (what it
-    leaves out is drawn as usual), or None for a kind of data that it cannot draw. Raises ProblemError.
+    - `gradients` maps the name of an input, or a tuple of names for a joint gradient, to forms by name.
+    - `dims` maps each dimension to its factor of the size.
+    - `sample(data, dims, generator)` draws inputs that obey constraints. It returns float64 tensors by name, or None
+      for a kind of data that it cannot draw. Inputs that it leaves out are drawn as usual.
+    - `data` names the problem's own kinds of data, beside the generic ones. For these, `sample` returns every input.
+    - `source` cites where the derivation is from. `label` is the name shown in reports.
     """
 
     name: str
@@ -74,6 +53,7 @@ class Problem:
     gradients: Gradients
     dims: Mapping[str, float] = field(default_factory=dict)
     sample: Sampler | None = None
+    data: tuple[str, ...] = ()
     source: str = ""
     label: str = ""
 
@@ -82,8 +62,8 @@ class Problem:
             raise ProblemError(f"name {self.name!r}: expected letters, digits and '_', a letter first, at most 64")
         here = f"problem {self.name}"
         if not self.shapes or not self.gradients:
-            lacking = "gradients" if self.shapes else "shapes"
-            raise ProblemError(f"{here}: {lacking} is empty; name at least one")
+            empty = "gradients" if self.shapes else "shapes"
+            raise ProblemError(f"{here}: {empty} is empty; name at least one")
         for token in {token for shape in self.shapes.values() for token in shape.split()}:
             if token.isdigit() and int(token) > 0:
                 continue
@@ -98,8 +78,22 @@ class Problem:
             raise ProblemError(
                 f"{here}: loss takes {_listed(inputs)}, shapes has {_listed(self.shapes)}; name the same inputs"
             )
+        self._check_data(here)
         for wrt, forms in self.gradients.items():
             self._check_forms(wrt, forms)
+        if len(self.wrts) < len(self.gradients):
+            raise ProblemError(f"{here}: gradients names an input twice, as 'x' and as ('x',); join the two entries")
+
+    def _check_data(self, here: str) -> None:
+        if not isinstance(self.data, tuple):
+            raise ProblemError(f"{here}: data is {self.data!r}; expected a tuple of names, such as ('near_optimum',)")
+        if self.data and self.sample is None:
+            raise ProblemError(f"{here}: data names {_listed(self.data)}, and no sample function draws it; add one")
+        for kind in self.data:
+            if not isinstance(kind, str) or not _KIND.fullmatch(kind) or kind in (*DATA, "all"):
+                raise ProblemError(
+                    f"{here}: data has {kind!r}; expected a name of its own, of a to z, 0 to 9 and '_', a letter first"
+                )
 
     def _check_forms(self, wrt: str | tuple[str, ...], forms: Mapping[str, Callable[..., Any] | Form]) -> None:
         names = (wrt,) if isinstance(wrt, str) else wrt
@@ -115,13 +109,14 @@ class Problem:
             whole = as_form(form)
             known = set(self.shapes)
             if whole.prepare is not None:
-                seen = set(parameters_of(whole.prepare, f"{here}[{name!r}], prepare"))
-                if seen - known or seen & set(names):
+                taken = set(parameters_of(whole.prepare, f"{here}[{name!r}], prepare"))
+                if taken - known or taken & set(names):
                     allowed = _listed(known - set(names))
-                    raise ProblemError(f"{here}[{name!r}]: prepare takes {_listed(seen)}; it may take {allowed}")
+                    raise ProblemError(f"{here}[{name!r}]: prepare takes {_listed(taken)}; it may take {allowed}")
             extra = set(parameters_of(whole.call, f"{here}[{name!r}]")) - known
             if extra and whole.prepare is None:
                 raise ProblemError(f"{here}[{name!r}]: takes {_listed(extra)}; the inputs are {_listed(known)}")
+        _check_form_names(here, forms)
 
     @property
     def wrts(self) -> dict[str, tuple[str, ...]]:
@@ -129,24 +124,31 @@ class Problem:
         return {wrt_text(wrt): (wrt,) if isinstance(wrt, str) else tuple(wrt) for wrt in self.gradients}
 
     def forms(self, wrt: str) -> dict[str, Form]:
-        """Form by name, of the wrt with this text."""
+        """Name → form, for the wrt with this text."""
         (found,) = [forms for key, forms in self.gradients.items() if wrt_text(key) == wrt]
         return {name: as_form(form) for name, form in found.items()}
 
     def dims_at(self, size: int, override: Mapping[str, float] | None = None) -> dict[str, int]:
-        """The dimensions at a size, in dims' order: max(1, round(factor * size))."""
+        """Dimension → its value at a size, in the order of `dims`; `override` replaces factors."""
         factors = {**self.dims, **(override or {})}
         return {name: max(1, round(factors[name] * size)) for name in self.dims}
 
     def shape_of(self, name: str, dims: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape of one input."""
+        """Shape of one input."""
         return tuple(int(token) if token.isdigit() else dims[token] for token in self.shapes[name].split())
 
 
-def as_form(form: Callable[..., Any] | Form) -> Form:
-    """A plain function is a form without preparation."""
-    return form if isinstance(form, Form) else Form(form)
+def _check_form_names(here: str, names: Iterable[str]) -> None:
+    """Names become parts of file names, and some file systems ignore case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.lower()
+        if folded in RESERVED:
+            raise ProblemError(f"{here}: form name {name!r} is reserved for a method; rename the form")
+        if folded in seen:
+            raise ProblemError(f"{here}: forms {seen[folded]!r} and {name!r} differ only by case; rename one")
+        seen[folded] = name
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "nothing"

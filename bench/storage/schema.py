@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,8 @@ RENAMED = {
 BASELINE = "autograd"
 """The method whose time is the denominator of every ratio."""
 
-DATA = ("uniform", "normal", "near_optimum")
+DATA = ("uniform", "normal")
+"""The generic kinds of data. A problem may have further kinds of its own."""
 TIMED_DATA, TIMED_SEED = "uniform", 0
 
 STATUSES = {
@@ -225,6 +227,12 @@ TABLES: dict[str, type] = {
     "errors": Error,
     "derivations": Derivation,
 }
+
+
+def data_kinds(names: Iterable[str]) -> list[str]:
+    """The distinct kinds of data among `names`: the generic ones in the order of DATA, then problems' own by name."""
+    found = set(names)
+    return [*(kind for kind in DATA if kind in found), *sorted(found - set(DATA))]
 
 
 def columns(row: type) -> dict[str, type]:

@@ -1,4 +1,4 @@
-"""What a study asks for: the study file, its grid of cases, and the plan of what can run on this machine.
+"""The study file, the expansion of its grids to cells, the plan for this machine, and the description of the run.
 
-Measures nothing. May import problems, methods and storage.
+Measures nothing. May import problems, methods, storage and machine.
 """

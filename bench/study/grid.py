@@ -1,4 +1,4 @@
-"""The grid: from a study to a plan of what is possible on a machine; what is skipped and why. Measures nothing."""
+"""Expands the grids of a study to cells, and marks those that cannot run on this machine, with the reason."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from itertools import product
 
 from gradiometer.methods import METHODS
 from gradiometer.problems import Problem, Source
-from gradiometer.storage.schema import BASELINE
-from gradiometer.study import study_file as studies
+from gradiometer.storage.schema import BASELINE, DATA
 from gradiometer.study.plan import Case, Plan, PlannedCell
-from gradiometer.study.study_file import Grid, Study, StudyError
+from gradiometer.study.study_file import Grid, Study, StudyError, check_names
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What this machine can hold, in bytes; no `cuda` key where there is no such device."""
+    """Free memory of the machine in bytes, by device. Without a CUDA device there is no key `cuda`."""
 
     memory_bytes: Mapping[str, int]
 
     @property
     def devices(self) -> list[str]:
-        """The devices there are."""
+        """The devices of the machine."""
         return list(self.memory_bytes)
 
 
@@ -34,7 +33,7 @@ def _no_device(case: Case, method: str, study: Study, limits: Limits) -> tuple[s
 
 def _no_such_numerics(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
     if case.numerics == "tf32" and (case.device != "cuda" or case.dtype != "float32"):
-        return "unsupported", "tf32 is a way to multiply float32 matrices on CUDA devices"
+        return "unsupported", "tf32 exists for float32 on CUDA devices only"
     return None
 
 
@@ -58,11 +57,11 @@ CHECKS: Sequence[Callable[[Case, str, Study, Limits], tuple[str, str] | None]] =
     _too_large,
     _too_slow,
 )
-"""What rules a cell out before anything runs, first match first."""
+"""Reasons to exclude a cell before anything runs; the first match applies."""
 
 
 def _selected(asked: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Names in their own order, with `all`, `first` and `others` resolved."""
+    """The names asked for, in the order of `names`; `all`, `first` and `others` are resolved."""
     chosen = set(asked)
     if "all" in chosen:
         return list(names)
@@ -78,6 +77,8 @@ def _cases(study: Study, grid: Grid, problems: Mapping[str, Problem], limits: Li
     devices = [device for device in ("cpu", "cuda") if device in asked]
     for name in _selected(grid.problems, list(problems)):
         problem = problems[name]
+        own = [*DATA, *problem.data]
+        kinds = dict.fromkeys(kind for name in grid.data for kind in (own if name == "all" else [name]))
         overrides = tuple((dim, factor) for dim, factor in grid.dims.items() if dim in problem.dims)
         for wrt in _selected(grid.wrt, list(problem.wrts)):
             methods = _selected(grid.methods, [*problem.forms(wrt), *METHODS])
@@ -86,34 +87,31 @@ def _cases(study: Study, grid: Grid, problems: Mapping[str, Problem], limits: Li
                 existing = [name for name in methods if name not in METHODS or METHODS[name].exists_on(device)]
                 yield Case(
                     problem, wrt, size, overrides, dtype, device, threads, numerics, cache,
-                    tuple(dict.fromkeys([*existing, BASELINE])), tuple(grid.data), study.seeds_at(size),
+                    tuple(dict.fromkeys([*existing, BASELINE])), tuple(kinds), study.seeds_at(size),
                 )  # fmt: skip
 
 
-def check(study: Study, sources: Mapping[str, Source], problems_replaced: bool) -> None:
-    """See that every name in the study exists among these problems. Raises StudyError with every mistake."""
+def _check_against(study: Study, sources: Mapping[str, Source], problems_replaced: bool) -> None:
     problems = [source.problem for source in sources.values()]
     forms = {form for problem in problems for wrt in problem.wrts for form in problem.forms(wrt)}
     known = {
         "problems": ["all", *sources],
         "wrt": ["all", "first", "others", *dict.fromkeys(wrt for problem in problems for wrt in problem.wrts)],
         "methods": ["all", *sorted(forms), *METHODS],
+        "data": ["all", *DATA, *dict.fromkeys(kind for problem in problems for kind in problem.data)],
         "dims": list(dict.fromkeys(dim for problem in problems for dim in problem.dims)),
     }
     if problems_replaced:
         del known["problems"]
-    studies.check_names(study, known)
+    check_names(study, known)
 
 
 def plan(study: Study, sources: Mapping[str, Source], limits: Limits, problems_replaced: bool = False) -> Plan:
-    """The cells of a study over these problems on a machine. Raises StudyError."""
-    for source in sources.values():
-        taken = {f for wrt in source.problem.wrts for f in source.problem.forms(wrt)} & set(METHODS)
-        if taken:
-            raise StudyError(
-                f"problem {source.problem.name}: the form {sorted(taken)[0]!r} has a method's name; rename it"
-            )
-    check(study, sources, problems_replaced)
+    """The cells of a study over these problems on a machine.
+
+    With `problems_replaced` the study's own selection of problems is ignored. Raises StudyError for unknown names.
+    """
+    _check_against(study, sources, problems_replaced)
     problems = {name: source.problem for name, source in sources.items()}
     cells: dict[str, PlannedCell] = {}
     for grid in study.grid:

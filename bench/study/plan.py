@@ -1,4 +1,4 @@
-"""Cases and cells: what is measured, in names and numbers, and what each is predicted to cost. Measures nothing."""
+"""Cases and cells in names and numbers, with predictions of their memory and time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gradiometer.storage.schema import DTYPES, Cell
 from gradiometer.study.study_file import Study
 
 ENTRIES_PER_S = {"cpu": 1e9, "cuda": 1e11}
-"""Optimistic rate at which a batched forward method passes tangent entries: beyond it nothing is worth starting."""
+"""Optimistic rate of batched forward mode: entries of tangents per second, by device."""
 LOSS_S = {"cpu": 8e-6, "cuda": 40e-6}
-"""Optimistic time of one evaluation of a loss, however small."""
+"""Optimistic time of one evaluation of a small loss in seconds, by device."""
 CASE_OVERHEAD_S = 0.35
 START_S = 12.0
 SCORED_ENTRIES_PER_S = 5e6
@@ -23,7 +23,7 @@ SCORED_ENTRIES_PER_S = 5e6
 
 @dataclass(frozen=True)
 class Case:
-    """problem × wrt × dims × dtype × device × threads × numerics × cache, with what is scored on it."""
+    """problem × wrt × dims × dtype × device × threads × numerics × cache, with its methods, kinds of data and seeds."""
 
     problem: Problem
     wrt: str
@@ -45,7 +45,7 @@ class Case:
 
     @cached_property
     def case_id(self) -> str:
-        """Canonical text, equal on every machine; overridden dimensions follow the size."""
+        """Canonical text, the same on every machine. Dimensions with another factor follow the size."""
         size = "_".join([f"n{self.size}", *(f"{name}{self.dims[name]}" for name, _ in self.overrides)])
         return (
             f"{self.problem.name}-{self.wrt}-{size}-{self.dtype}-{self.device}"
@@ -54,32 +54,33 @@ class Case:
 
     @cached_property
     def inputs_entries(self) -> int:
-        """Entries of all inputs together."""
+        """Number of entries of all inputs together."""
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.shapes)
 
     @cached_property
     def data_entries(self) -> int:
-        """Entries of the inputs that the problem has no gradient for; of all, where it has one for each."""
+        """Number of entries of the inputs that are never differentiated; of all inputs where there are none."""
         differentiated = {name for wrt in self.problem.wrts.values() for name in wrt}
         data = [name for name in self.problem.shapes if name not in differentiated]
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in data or self.problem.shapes)
 
     @cached_property
     def parameters(self) -> int:
-        """P: entries of the gradient."""
+        """P, the number of entries of the gradient."""
         return sum(prod(self.problem.shape_of(name, self.dims)) for name in self.problem.wrts[self.wrt])
 
     def family(self, method: str) -> str:
-        """The family of a method of this case; a form is analytic."""
+        """Family of a method; a form is `analytic`."""
         return METHODS[method].family if method in METHODS else "analytic"
 
     def bytes(self, read: int | None = None) -> int:
-        """So many entries (all inputs', unless told) read once and the gradient written once, in bytes."""
+        """Bytes of `read` entries (default: all inputs) read once and of the gradient written once."""
         return ((self.inputs_entries if read is None else read) + self.parameters) * DTYPES[self.dtype].itemsize
 
     def memory_bytes(self, method: str) -> int:
-        """A model of the peak: P tangents of the gradient and five intermediates of the data's size, or eight times the
-        inputs; a CPU multiplies half types through copies in float32. Measured peaks: `tests/bench/test_memory.py`.
+        """Predicted peak: for batched methods P tangents of the gradient and of five intermediates of the data's size,
+        else eight times the inputs. A CPU multiplies half precision through float32 copies. tests/bench/test_memory.py
+        compares this model with measured peaks.
         """
         itemsize = max(DTYPES[self.dtype].itemsize, DTYPES["float32"].itemsize if self.device == "cpu" else 0)
         if method in METHODS and METHODS[method].batched:
@@ -87,7 +88,7 @@ class Case:
         return 8 * self.inputs_entries * itemsize
 
     def least_call_s(self, method: str) -> float:
-        """A time that a call will not beat by much, where the number of losses grows with P; else 0."""
+        """Lower estimate of a call's time in seconds where the number of losses grows with P, else 0."""
         known = METHODS.get(method)
         if known is None or not known.per_entry:
             return 0.0
@@ -96,7 +97,7 @@ class Case:
         return known.per_entry * self.parameters * LOSS_S[self.device]
 
     def request(self) -> dict[str, Any]:
-        """The case in names and numbers, as a worker gets it."""
+        """The case in names and numbers, as workers receive it."""
         return {
             "problem": self.problem.name,
             "wrt": self.wrt,
@@ -111,7 +112,7 @@ class Case:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell to be measured, or known beforehand not to run: then `status` is not ok and `reason` says why."""
+    """A cell to measure, or one that cannot run: then `status` is not ok and `reason` says why."""
 
     case: Case
     method: str
@@ -120,11 +121,11 @@ class PlannedCell:
 
     @property
     def cell_id(self) -> str:
-        """The case's id and the method."""
+        """`case_id` and the method, joined by a hyphen."""
         return f"{self.case.case_id}-{self.method}"
 
     def row(self, run_id: str, **measured: Any) -> Cell:
-        """The cell as a row; `measured` fills what the plan cannot know."""
+        """The cell as a row of `cells`. `measured` gives the columns that the plan does not know."""
         case = self.case
         known: dict[str, Any] = dict.fromkeys(
             ("flops", "setup_s", "time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low")
@@ -153,7 +154,7 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells of a study on a machine, in the order in which they are measured."""
+    """All cells of a study on a machine, in the order of measurement."""
 
     study: Study
     cells: tuple[PlannedCell, ...]
@@ -179,5 +180,5 @@ class Plan:
 
     @property
     def memory_bytes(self) -> int:
-        """The largest peak that any cell to be measured is predicted to have."""
+        """The largest predicted peak of all cells to measure."""
         return max((c.case.memory_bytes(c.method) for c in self.cells if c.status == "ok"), default=0)

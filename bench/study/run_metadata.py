@@ -1,4 +1,4 @@
-"""run.json: what ran, on what, with which versions."""
+"""Contents of run.json: the study, problems and methods of a run, the machine and the versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradiometer.study.plan import Plan
 def describe(
     plan: Plan, sources: Mapping[str, Source], run_id: str, started: datetime.datetime, label: str | None, command: str
 ) -> dict[str, Any]:
-    """The description of a run that begins now."""
+    """Description of a run that starts now; the run fills in what is null when it ends."""
     used = {cell.case.problem.name for cell in plan.cells}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -37,7 +37,7 @@ def describe(
 
 
 def describe_problem(source: Source, order: int) -> dict[str, Any]:
-    """What run.json says of a problem: the file's name and hash, no path."""
+    """A problem's entry: its file's name and hash, without a path."""
     problem = source.problem
     return {
         "label": problem.label or problem.name,
@@ -52,7 +52,7 @@ def describe_problem(source: Source, order: int) -> dict[str, Any]:
 
 
 def describe_methods(plan: Plan) -> dict[str, dict[str, Any]]:
-    """What run.json says of every method in the plan: forms first, in the order in which problems name them."""
+    """Entries of all methods in the plan: forms first, in the order in which the problems name them."""
     names = dict.fromkeys(cell.method for cell in plan.cells)
     order = [name for name in names if name not in METHODS] + [name for name in METHODS if name in names]
     return {

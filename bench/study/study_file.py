@@ -1,4 +1,7 @@
-"""A study: what is asked for, as a TOML file of one or more grids. Validated whole: every mistake is told at once."""
+"""The study file: TOML with one or more grids of cells, and how long and carefully to measure them.
+
+The file is validated as a whole, so that one attempt shows every mistake.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ STUDIES = {
     name: Path(__file__).with_name("studies") / f"{name}.toml"
     for name in ("smoke", "quick", "full", "order", "many_samples")
 }
-"""Studies that are built in; `quick` is the default."""
+"""Name → file of the built-in studies. `quick` is the default."""
 
 Size = Annotated[int, Field(ge=1, le=65_536, strict=True)]
 Threads = Annotated[int, Field(ge=1, le=1024, strict=True)]
@@ -28,11 +31,14 @@ Some = Annotated[list[Item], Field(min_length=1, max_length=1000)]
 
 
 class StudyError(GradiometerError):
-    """A study file that cannot be used; one line per mistake, each with key, what was found, what is accepted."""
+    """A study cannot be used. One line per mistake: the key, what was found, what is accepted."""
 
 
 class Grid(BaseModel):
-    """A product of axes. Left out: every problem, wrt and method; float32; every device; one thread; hot."""
+    """A product of axes. Defaults: every problem, wrt, method and kind of data; float32; every device; one thread; hot.
+
+    `dims` replaces factors of dimensions. `data` names the kinds of data to score, generic or of a problem.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,16 +52,16 @@ class Grid(BaseModel):
     numerics: Some[Literal["ieee", "tf32"]] = ["ieee"]
     cache: Some[Literal["hot", "cold"]] = ["hot"]
     dims: dict[str, Factor] = {}
-    data: Some[Literal["uniform", "normal", "near_optimum"]] = ["uniform", "normal", "near_optimum"]
+    data: Some[Name] = ["all"]
 
 
 class Study(BaseModel):
     """Grids, and how long and carefully to measure them.
 
-    `budget_s` is wall-clock time per case over all `processes`; `call_limit_s` the longest call that is worth starting
-    (default: budget / 4 processes); `timeout_s` ends a call that was started, `verify_timeout_s` the
-    verification of one input's forms; `seeds` counts the draws scored at sizes up to 64, `seeds_large` above, where
-    seeds differ little.
+    - `budget_s`: wall-clock time per case, over all `processes`.
+    - `call_limit_s`: a call predicted to last longer is not started (default: budget_s / (4 processes)).
+    - `timeout_s`: a call that lasts longer is stopped; `verify_timeout_s` likewise for verifying one input's forms.
+    - `seeds`: draws scored per kind of data at sizes up to 64; `seeds_large` above 64, where seeds differ little.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,11 +78,11 @@ class Study(BaseModel):
 
     @property
     def longest_call_s(self) -> float:
-        """A call predicted to last longer is not started."""
+        """The call limit in force, in seconds."""
         return self.call_limit_s or self.budget_s / (4 * self.processes)
 
     def seeds_at(self, size: int) -> int:
-        """How many draws of each kind of data are scored at a size."""
+        """Number of draws of each kind of data that are scored at a size."""
         return self.seeds if size <= 64 else min(self.seeds, self.seeds_large)
 
 
@@ -85,7 +91,7 @@ def _accepted(model: type[BaseModel]) -> str:
 
 
 def _line(error: Mapping[str, Any]) -> str:
-    """One mistake: key, what was found, what is accepted."""
+    """One mistake as a line: the key, what was found, what is accepted."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"]).lstrip(".")
     found, context = repr(error["input"])[:60], error.get("ctx", {})
     match error["type"]:
@@ -110,7 +116,7 @@ def _line(error: Mapping[str, Any]) -> str:
 
 
 def parse(text: str, name: str) -> Study:
-    """A study from TOML text; `name` is its name unless the text gives one. Raises StudyError."""
+    """A study from TOML text. `name` applies where the text gives none. Raises StudyError."""
     try:
         content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -122,7 +128,7 @@ def parse(text: str, name: str) -> Study:
 
 
 def find(name: str) -> Study:
-    """A built-in study by name, or one from a TOML file. Raises StudyError."""
+    """A built-in study by its name, or the study of a TOML file. Raises StudyError."""
     path = STUDIES.get(name, Path(name))
     if path.suffix != ".toml":
         raise StudyError(f"study {name!r}: expected {', '.join(STUDIES)}, or a file whose name ends in .toml")
@@ -135,9 +141,9 @@ def find(name: str) -> Study:
 
 
 def check_names(study: Study, known: Mapping[str, Iterable[str]]) -> None:
-    """See that the study's problems, wrts, methods and dims exist. Raises StudyError with every mistake.
+    """Check the names in every grid. Raises StudyError with every mistake.
 
-    `known`: "problems", "wrt", "methods", "dims" → the names accepted.
+    `known` maps keys of a grid ("problems", "wrt", …) to the names that are accepted there.
     """
     mistakes = []
     for number, grid in enumerate(study.grid):

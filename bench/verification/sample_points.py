@@ -68,7 +68,7 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
 
     Raises what the problem's sampler raises.
     """
-    for data in DATA:
+    for data in (*DATA, *problem.data):
         drawn = inputs.draw(problem, dims, data, seed)
         if drawn is not None:
             yield Point(data, drawn)

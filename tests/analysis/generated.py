@@ -165,7 +165,7 @@ def _segments(plan: Plan, case_ids: Any, random: np.random.Generator) -> dict[st
 
 
 def _errors(plan: Plan, timed: pd.DataFrame, random: np.random.Generator) -> dict[str, Any]:
-    kinds, each = np.array(schema.DATA), len(schema.DATA) * plan.seeds
+    kinds, each = np.array((*schema.DATA, "near_optimum")), (len(schema.DATA) + 1) * plan.seeds
     places = np.repeat(np.arange(len(timed)), each)
     kind = np.tile(np.repeat(np.arange(len(kinds)), plan.seeds), len(timed))
     u = timed["dtype"].map({name: form.unit_roundoff for name, form in schema.DTYPES.items()}).to_numpy()[places]

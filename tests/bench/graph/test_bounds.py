@@ -29,7 +29,7 @@ def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=
     references = references or References()
     dims, names = problem.dims_at(size), problem.wrts[wrt]
     forms, graphs = problem.forms(wrt), {}
-    for data in DATA:
+    for data in (*DATA, *problem.data):
         for seed in range(seeds):
             inputs = rounded(draw(problem, dims, data, seed), getattr(torch, dtype))
             tensors = list(inputs.values())

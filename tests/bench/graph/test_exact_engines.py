@@ -73,7 +73,7 @@ def balls_agree(graph, tensors):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 @pytest.mark.parametrize("name", ["linear_autoencoder", "linear_autoencoder_batch"])
 def test_engines_agree_on_every_entry_of_every_form(name, data, dtype):
     problem = PROBLEMS[name]
@@ -97,7 +97,7 @@ def engines_agree(name, size, data, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 @pytest.mark.parametrize(("name", "size"), [("linear_autoencoder_batch_mse", 33), ("linear_autoencoder_batch", 128)])
 def test_engines_agree_on_every_entry(name, size, data, dtype):
     graph, tensors = engines_agree(name, size, data, dtype)
@@ -107,7 +107,7 @@ def test_engines_agree_on_every_entry(name, size, data, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 @pytest.mark.parametrize("size", [128, 512])
 def test_engines_agree_on_every_entry_of_large_ones(size, data, dtype):
     balls_agree(*engines_agree("linear_autoencoder_batch", size, data, dtype))

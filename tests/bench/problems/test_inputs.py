@@ -12,7 +12,7 @@ SINGLE, BATCH = PROBLEMS["linear_autoencoder"], PROBLEMS["linear_autoencoder_bat
 
 
 def test_the_bits_never_change():
-    """Held as hashes: another machine, torch or operating system must draw the same numbers."""
+    """Another machine, torch version or operating system draws the same numbers."""
     dims = SINGLE.dims_at(9)
     assert {
         data: inputs.digest(inputs.draw(SINGLE, dims, data, 3)) for data in ("uniform", "normal", "near_optimum")
@@ -42,14 +42,7 @@ def test_seeds_kinds_names_and_shapes_all_change_the_draw():
 
 
 def test_normal_data_are_standard_normal():
-    problem = Problem(
-        name="plain",
-        loss=lambda x: x.sum(),
-        shapes={"x": "n"},
-        dims={"n": 1.0},
-        gradients={"x": {"ones": lambda x: torch.ones_like(x)}},
-    )
-    x = inputs.draw(problem, {"n": 40_000}, "normal", 0)["x"]
+    x = inputs.draw(plain(), {"n": 40_000}, "normal", 0)["x"]
     assert abs(float(x.mean())) < 0.02
     assert abs(float(x.std()) - 1) < 0.02
     assert abs(float((x.abs() < 1).double().mean()) - math.erf(math.sqrt(0.5))) < 0.01
@@ -66,24 +59,44 @@ def test_near_the_optimum_rows_are_orthonormal_and_data_lie_in_their_span(size, 
     assert float((W2 - W1.T).abs().max()) <= 2**-11
 
 
-def test_a_kind_that_a_problem_cannot_draw_is_none():
-    plain = Problem(
-        name="plain",
-        loss=lambda x: x.sum(),
-        shapes={"x": "n"},
-        dims={"n": 1.0},
-        gradients={"x": {"ones": lambda x: torch.ones_like(x)}},
+def plain(**changes):
+    known = {
+        "name": "plain", "loss": lambda x: x.sum(), "shapes": {"x": "n"}, "dims": {"n": 1.0},
+        "gradients": {"x": {"ones": lambda x: torch.ones_like(x)}},
+    }  # fmt: skip
+    return Problem(**known | changes)
+
+
+def test_a_kind_that_a_problem_does_not_have_is_none():
+    assert inputs.draw(plain(), {"n": 3}, "near_optimum", 0) is None
+    assert inputs.draw(BATCH, BATCH.dims_at(4, {"p": 2.0}), "near_optimum", 0) is None
+    called = []
+    problem = plain(sample=lambda data, dims, generator: called.append(data))
+    assert inputs.draw(problem, {"n": 3}, "near_optimum", 0) is None
+    assert not called
+
+
+def test_a_problem_draws_its_own_kind_of_data():
+    problem = plain(
+        data=("ramp",), sample=lambda data, dims, generator: {"x": torch.arange(3.0).double()} if data == "ramp" else {}
     )
-    assert inputs.draw(plain, {"n": 3}, "near_optimum", 0) is None
-    wide = BATCH.dims_at(4, {"p": 2.0})
-    assert inputs.draw(BATCH, wide, "near_optimum", 0) is None
+    assert inputs.draw(problem, {"n": 3}, "ramp", 0)["x"].tolist() == [0, 1, 2]
+    assert torch.equal(
+        inputs.draw(problem, {"n": 3}, "normal", 0)["x"], inputs.draw(plain(), {"n": 3}, "normal", 0)["x"]
+    )
 
 
-def test_a_sampler_that_returns_another_shape_is_told():
-    odd = Problem(
-        name="odd", loss=lambda x: x.sum(), shapes={"x": "n"}, dims={"n": 1.0},
-        gradients={"x": {"ones": lambda x: torch.ones_like(x)}},
-        sample=lambda data, dims, generator: {"x": torch.zeros(2)},
-    )  # fmt: skip
-    with pytest.raises(ProblemError, match=r"x is torch.float32 \(2,\); expected a float64 tensor of shape \(3,\)"):
-        inputs.draw(odd, {"n": 3}, "uniform", 0)
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ({"x": torch.zeros(2)}, r"x is torch.float32 \(2,\); expected a float64 tensor of shape \(3,\)"),
+        ({"x": [0.0]}, "x is list; expected a float64 tensor"),
+        ({"X": torch.zeros(3).double()}, "sample returns X; the inputs are x"),
+        ([torch.zeros(3).double()], "sample returns list; expected float64 tensors by name, or None"),
+        ({}, "sample returns no x for ramp data; return every input, or None"),
+    ],
+)
+def test_what_a_sampler_returns_is_checked(returned, message):
+    problem = plain(data=("ramp",), sample=lambda data, dims, generator: returned)
+    with pytest.raises(ProblemError, match=message):
+        inputs.draw(problem, {"n": 3}, "ramp", 0)

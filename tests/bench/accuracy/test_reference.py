@@ -37,7 +37,7 @@ def rational_gradient(inputs):
 
 
 @settings(max_examples=12, deadline=None)
-@given(st.sampled_from(DATA), st.sampled_from(list(DTYPES)), st.integers(0, 1000), st.integers(2, 7))
+@given(st.sampled_from((*DATA, "near_optimum")), st.sampled_from(list(DTYPES)), st.integers(0, 1000), st.integers(2, 7))
 def test_the_reference_encloses_the_gradient_in_rational_arithmetic(data, dtype, seed, size):
     dims = BATCH.dims_at(size, {"m": 1.5})
     inputs = rounded(draw(BATCH, dims, data, seed), getattr(torch, dtype))
@@ -50,7 +50,7 @@ def test_the_reference_encloses_the_gradient_in_rational_arithmetic(data, dtype,
 
 
 @pytest.mark.parametrize("name", ["linear_autoencoder", "linear_autoencoder_batch"])
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 def test_the_sum_of_terms_bounds_the_gradient_and_matches_the_formula(name, data):
     problem, size = PROBLEMS[name], 9
     dims = problem.dims_at(size)
@@ -103,7 +103,7 @@ def test_a_structurally_zero_gradient_reads_as_such_in_units_of_its_terms():
 EXACT = ("textbook", "factored", "gram", "gram_prepared")
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 @pytest.mark.parametrize("wrt", BATCH.wrts)
 def test_the_cheapest_form_gives_the_same_reference_and_the_same_terms(data, wrt):
     dims, names = BATCH.dims_at(12), BATCH.wrts[wrt]

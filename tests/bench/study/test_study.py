@@ -1,7 +1,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 
 from gradiometer.cost.forecast import Forecast
 from gradiometer.problems import PROBLEMS, Problem, Source, shipped
@@ -140,14 +139,27 @@ def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
     assert ("x+y", "float16") not in {(c.case.wrt, c.case.dtype) for c in plan.cells}
 
 
-def test_a_form_may_not_take_a_methods_name():
+def test_all_kinds_of_data_are_the_generic_ones_and_the_problems_own():
+    (own,) = {cell.case.data for cell in planned("[[grid]]\nsizes = [8]\n").cells}
+    assert own == ("uniform", "normal", "near_optimum")
     toy = Problem(
-        name="toy", loss=lambda x: x.sum(), shapes={"x": "n"}, dims={"n": 1.0},
-        gradients={"x": {"jacrev": lambda x: torch.ones_like(x)}},
+        name="toy", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
+        gradients={"x": {"by_hand": lambda x: 2 * x}},
     )  # fmt: skip
     sources = {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
-    with pytest.raises(StudyError, match="the form 'jacrev' has a method's name; rename it"):
-        grid.plan(study_file.parse(GRID, "x"), sources, LAPTOP)
+    assert {cell.case.data for cell in planned(GRID, sources=sources).cells} == {("uniform", "normal")}
+
+
+def test_a_kind_of_data_that_another_problem_has_stays_in_the_case_and_an_unknown_one_is_refused():
+    toy = Problem(
+        name="toy", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
+        gradients={"x": {"by_hand": lambda x: 2 * x}},
+    )  # fmt: skip
+    sources = SOURCES | {"toy": Source(toy, Path("toy.py"), "0" * 64, is_shipped=False)}
+    plan = planned(GRID + 'data = ["near_optimum"]\n', sources=sources)
+    assert {cell.case.data for cell in plan.cells} == {("near_optimum",)}
+    with pytest.raises(StudyError, match=r"data: found 'near_optimun'; did you mean near_optimum\?"):
+        planned(GRID + 'data = ["near_optimun"]\n')
 
 
 def test_what_smaller_sizes_foretell_is_not_started():
