@@ -26,7 +26,7 @@ class Forecast:
     """What was seen at smaller sizes, by cells that differ in size alone."""
 
     def __init__(self) -> None:
-        self._times: dict[Hashable, list[tuple[int, float]]] = {}
+        self._times: dict[Hashable, dict[int, float]] = {}
         self._failures: dict[Hashable, tuple[int, str]] = {}
 
     def note(self, cell: PlannedCell, status: str, time_s: float | None) -> None:
@@ -34,11 +34,11 @@ class Forecast:
         if status in HOPELESS:
             self._failures.setdefault(_family(cell), (cell.case.size, status))
         elif time_s is not None and time_s > 0:
-            self._times.setdefault(_family(cell), []).append((cell.case.size, time_s))
+            self._times.setdefault(_family(cell), {})[cell.case.size] = time_s
 
     def time_s(self, cell: PlannedCell) -> float | None:
         """The last time, carried on with the slope of the last two; null where there are not two smaller sizes."""
-        seen = sorted(point for point in self._times.get(_family(cell), []) if point[0] < cell.case.size)
+        seen = sorted(point for point in self._times.get(_family(cell), {}).items() if point[0] < cell.case.size)
         if len(seen) < 2:
             return None
         (n0, t0), (n1, t1) = seen[-2:]

@@ -1,4 +1,4 @@
-"""Worker processes: start, supervise and replace them, and the requests that they answer.
+"""Worker processes: start, supervise and replace them, and the services that they offer.
 
 A problem's code runs here and nowhere else. May import every measuring package.
 """

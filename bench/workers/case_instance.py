@@ -1,4 +1,4 @@
-"""A case rebuilt in a worker process, from names and numbers."""
+"""A case, rebuilt in a worker process from names and numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from gradiometer.problems import inputs as case_inputs
 
 
 class CaseInstance:
-    """A case rebuilt in this process: its inputs on the device, its objective, and each method's `prepare`."""
+    """The inputs of a case on its device, its objective, and the stages of its methods.
+
+    Methods see `inputs`. References are computed from `rounded`, which no method can write into.
+    """
 
     def __init__(self, problem: Problem, case: Mapping[str, Any], data: str, seed: int) -> None:
         self.problem, self.case = problem, case
@@ -24,7 +27,7 @@ class CaseInstance:
         if drawn is None:
             return
         self.rounded = case_inputs.rounded(drawn, getattr(torch, case["dtype"]))
-        self.inputs = {name: tensor.to(case["device"]) for name, tensor in self.rounded.items()}
+        self.inputs = {name: tensor.to(case["device"], copy=True) for name, tensor in self.rounded.items()}
         self.input_hash = case_inputs.digest(self.rounded)
 
     def objective(self) -> Objective:
@@ -37,21 +40,21 @@ class CaseInstance:
         return tuple(self.inputs[name] for name in self.wrt)
 
     def prepare(self, method: str) -> Make:
-        """The method's first stage."""
+        """Run the method's first stage."""
         if method in METHODS:
             return METHODS[method].prepare(self.objective())
         return prepare_form(self.forms[method], self.inputs)
 
     def gradient(self, method: str) -> Any:
-        """All three stages, once."""
+        """Run all three stages once."""
         return self.prepare(method)()()
 
     def prepares(self, method: str) -> bool:
-        """Whether the method has a first stage of its own, whose cost is worth knowing."""
+        """Whether the method has a first stage of its own, whose time is recorded."""
         return method in METHODS or self.forms[method].prepare is not None
 
     def losses(self, method: str) -> int:
-        """How many losses the method evaluates one after another: few, or some for each entry of the gradient."""
+        """Number of losses that the method evaluates one after another: 1, or some for each entry of the gradient."""
         known = METHODS.get(method)
         if known is None or known.batched:
             return 1

@@ -1,7 +1,7 @@
-"""What coordinator and worker say to each other: JSON and raw bytes over a socket, nothing pickled; and a watch.
+"""Connection between coordinator and worker: messages over a socket, and a watch in shared memory.
 
-The watch is a few bytes of shared memory in which the worker notes which candidate it is about to call, and since when; it
-costs a fraction of a microsecond, so that a hang in C is attributed without a message per block.
+A message is JSON and raw bytes; nothing is pickled. The worker notes in the watch which candidate it is about to call,
+and since when. A note costs a fraction of a microsecond, so that a hang in C is attributed without a message per block.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from multiprocessing.connection import Connection
 from time import monotonic_ns
 from typing import Any
 
+NO_CANDIDATE, REFERENCE = -1, -2
+"""Indices that are no candidate's: other work of a worker, and the computation of a reference."""
 _ENTRY_BYTES = 16
+
+Answer = tuple[dict[str, Any], list[bytes]]
 
 
 class Channel:
@@ -25,22 +29,22 @@ class Channel:
         self.connection = connection
 
     def send(self, message: Mapping[str, Any], blobs: list[bytes] | None = None) -> None:
-        """Raises BrokenPipeError where the other end is gone."""
+        """Raises OSError (usually BrokenPipeError) if the other end is gone."""
         blobs = blobs or []
         self.connection.send_bytes(json.dumps({**message, "blobs": len(blobs)}).encode())
         for blob in blobs:
             self.connection.send_bytes(blob)
 
-    def receive(self) -> tuple[dict[str, Any], list[bytes]]:
-        """The next message. Raises EOFError where the other end is gone."""
+    def receive(self) -> Answer:
+        """The next message. Raises EOFError or OSError if the other end is gone."""
         message = json.loads(self.connection.recv_bytes())
         return message, [self.connection.recv_bytes() for _ in range(message.pop("blobs"))]
 
 
 class Watch:
-    """Which candidate (its index, −1 for none) is being called, since when (nanoseconds of the monotonic clock).
+    """Index of the candidate that is being called, and since when (nanoseconds of the monotonic clock).
 
-    A reader may find one field of an old entry beside one of a new: believe what two readings apart agree on.
+    A reader may find one field of an old entry beside one of a new entry: use an entry that two readings agree on.
     """
 
     def __init__(self, descriptor: int | None = None) -> None:
@@ -50,10 +54,10 @@ class Watch:
             descriptor = self._file.fileno()
         self.descriptor = descriptor
         self._memory = mmap.mmap(descriptor, _ENTRY_BYTES)
-        # Items of a view are stored whole; struct.pack_into would clear the memory first, for a reader to see.
+        # A memoryview stores an item at once. struct.pack_into clears the memory first, which a reader could see.
         self._entry = memoryview(self._memory).cast("q")
         if hasattr(self, "_file"):
-            self.enter(-1)
+            self.enter(NO_CANDIDATE)
 
     def enter(self, index: int) -> None:
         """Note the candidate that is called next."""
@@ -61,7 +65,7 @@ class Watch:
         self._entry[1] = monotonic_ns()
 
     def read(self) -> tuple[int, int]:
-        """The candidate's index, and since when it is being called."""
+        """Index of the candidate, and since when it is being called."""
         return self._entry[0], self._entry[1]
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ from gradiometer.cost import memory
 from gradiometer.methods import METHODS, Objective
 from gradiometer.storage import store
 from gradiometer.timing.clocks import DeviceClock, clocks_for
-from gradiometer.workers.worker import failure_of
+from gradiometer.workers.failures import failure_of
 
 pytestmark = [
     pytest.mark.cuda,
