@@ -64,7 +64,7 @@ def _share(state: WorkerState, request: dict[str, Any], check_blocks: bool) -> A
     clocks = clocks_for(case["device"], case["cache"])
     interference.watch(case["device"])
     guard = StateGuard(instance.inputs)
-    prepared = _prepare(state, instance, names, guard)
+    prepared = _prepare(state, instance, names, guard, case["device"] == "cuda")
     visits = _Visits(state, names, guard, check_blocks)
     rng = random.Random(f"{request['case_id']} {request['process']}")
     engine = Engine(prepared.makes, BASELINE, clocks, rng, visits.enter, failure_of, visits.observe)
@@ -103,9 +103,10 @@ class _Prepared:
     peaks: dict[str, int] = field(default_factory=dict)
 
 
-def _prepare(state: WorkerState, instance: CaseInstance, names: Sequence[str], guard: StateGuard) -> _Prepared:
+def _prepare(
+    state: WorkerState, instance: CaseInstance, names: Sequence[str], guard: StateGuard, is_cuda: bool
+) -> _Prepared:
     """Prepare every method. On a GPU also call it once: first calls load kernels, and only there are peaks recorded."""
-    is_cuda = instance.case["device"] == "cuda"
     found = _Prepared()
     for index, name in enumerate(names):
         state.watch.enter(index)

@@ -6,7 +6,9 @@ import torch
 from gradiometer.machine import numerics
 from gradiometer.problems import Problem
 from gradiometer.workers.channel import Watch
-from gradiometer.workers.worker import Worker, failure_of
+from gradiometer.workers.failures import failure_of
+from gradiometer.workers.state import WorkerState
+from gradiometer.workers.worker import serve
 
 
 def in_force():
@@ -50,12 +52,12 @@ def ask(name, methods=("autograd",)):
 
 def test_a_case_has_its_numerics_in_force_and_the_next_its_own():
     channel = Requests(ask("ieee"), ask("tf32"), ask("tf32", ["nosuch"]), ask("ieee"))
-    worker = Worker(channel, Watch())
-    worker.problems["square"] = Problem(
+    state = WorkerState(Watch())
+    state.problems["square"] = Problem(
         name="square", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
         gradients={"x": {"twice": lambda x: 2 * x}},
     )  # fmt: skip
-    worker.serve()
+    serve(channel, state)
     assert channel.during == ["ieee", "tf32", "tf32", "ieee"]
     assert channel.between[1:] == ["ieee"] * 4  # restored after every request, whatever came of it
     told = [answer["numerics"]["cuda_matmul_fp32_precision"] for answer in channel.answers]

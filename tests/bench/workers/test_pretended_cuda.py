@@ -14,7 +14,8 @@ from gradiometer.problems import shipped
 from gradiometer.timing import clocks
 from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import Watch
-from gradiometer.workers.worker import Worker
+from gradiometer.workers.services.time import time_methods
+from gradiometer.workers.state import WorkerState
 
 
 class Event:
@@ -54,12 +55,11 @@ def answer_on_cuda(monkeypatch):
             "problem": "linear_autoencoder", "wrt": "W1", "dims": {"n": 8, "p": 4}, "dtype": "float32",
             "device": "cuda", "threads": 1, "numerics": "ieee", "cache": cache,
         }  # fmt: skip
-        sent = []
-        worker = Worker(SimpleNamespace(send=lambda message, blobs: sent.append(message)), Watch())
-        worker.problems["linear_autoencoder"] = shipped("linear_autoencoder").problem
+        state = WorkerState(Watch())
+        state.problems["linear_autoencoder"] = shipped("linear_autoencoder").problem
         request = {"case": case, "case_id": "c", "process": 0, "methods": ["factored", "autograd"]}
-        worker.time(request | {"budget_s": 0.1, "return_gradients": False})
-        return sent[0]
+        answer, _ = time_methods(state, request | {"budget_s": 0.1, "return_gradients": False})
+        return answer
 
     remembered = (clocks.flush_of, clocks.spin_rate)
     for cached in remembered:
