@@ -67,7 +67,7 @@ def _compare(arguments: argparse.Namespace) -> tuple[list[str], int]:
     from gradiometer.analysis.compare import comparison, gate, page
     from gradiometer.analysis.compare.statements import statements
     from gradiometer.analysis.wording.comparison import sections
-    from gradiometer.storage.store import StoreError
+    from gradiometer.storage.validate import StoreError
 
     if arguments.threshold and not arguments.fail_on:
         parser().error("--threshold says when --fail-on fails; give both")
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     The line says what was expected, what came and what to do.
     """
     arguments = parser().parse_args(argv)
-    from gradiometer.storage.store import StoreError
+    from gradiometer.storage.validate import StoreError
 
     try:
         said, status = {"report": _report, "compare": _compare}[arguments.command](arguments)

@@ -9,13 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.low_quantile import low_quantile_logs
 from gradiometer.analysis.scores import READ, SUMMARY, summarised
 from gradiometer.analysis.text import short
-from gradiometer.storage import schema, store
+from gradiometer.statistics import with_intervals
+from gradiometer.storage import schema
+from gradiometer.storage.tables import read_arrow, read_table
+from gradiometer.storage.validate import StoreError, read_description
 
 CELL = ["run_id", "cell_id"]
 """What a row of `cells` is known by."""
@@ -62,7 +64,7 @@ class Frames:
 
     def read(self, name: str) -> pd.DataFrame:
         """One table of all the runs, read anew. Raises StoreError naming the file."""
-        return pd.concat([_plain_text(store.read_table(folder, name)) for folder in self.folders], ignore_index=True)
+        return pd.concat([_plain_text(read_table(folder, name)) for folder in self.folders], ignore_index=True)
 
     def of_run(self, run_id: str) -> Frames:
         """The same tables, of one run only."""
@@ -86,8 +88,8 @@ def load(paths: str | Path | Iterable[str | Path]) -> Frames:
         try:
             run, found = _load_one(folder)
             if run["run_id"] in {other["run_id"] for other in runs}:
-                raise store.StoreError(f"{folder}: a second run named {run['run_id']!r}; give each run once")
-        except store.StoreError as error:
+                raise StoreError(f"{folder}: a second run named {run['run_id']!r}; give each run once")
+        except StoreError as error:
             refused.append(str(error))
             continue
         runs.append(run)
@@ -95,9 +97,7 @@ def load(paths: str | Path | Iterable[str | Path]) -> Frames:
         for name, table in found.items():
             tables[name].append(table)
     if not runs:
-        raise store.StoreError(
-            "; ".join(refused) or "expected at least one run folder, got none; name one under results/"
-        )
+        raise StoreError("; ".join(refused) or "expected at least one run folder, got none; name one under results/")
     for message in refused:
         print(f"warning: left out: {message}", file=sys.stderr)
     whole = {name: pd.concat(found, ignore_index=True) for name, found in tables.items()}
@@ -108,14 +108,13 @@ def load(paths: str | Path | Iterable[str | Path]) -> Frames:
 
 
 def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    run = store.read_description(folder)
-    tables = {name: _plain_text(store.read_table(folder, name)) for name in ("cells", "segments", "derivations")}
-    tables["scores"] = summarised(store.read_arrow(folder, "errors", READ))
-    for degrees in ("time_degrees", "ratio_degrees"):
-        tables["cells"][degrees] = tables["cells"][degrees].fillna(_plain_degrees(tables["cells"]["processes"]))
+    run = read_description(folder)
+    tables = {name: _plain_text(read_table(folder, name)) for name in ("cells", "segments", "derivations")}
+    tables["scores"] = summarised(read_arrow(folder, "errors", READ))
+    tables["cells"] = with_intervals(tables["cells"])
     named = {str(run_id) for table in tables.values() for run_id in table["run_id"].unique()}
     if len(named) > 1:
-        raise store.StoreError(
+        raise StoreError(
             f"{folder}: expected the tables of one run, found those of {', '.join(sorted(named))}; restore the folder"
         )
     # The rows' own run_id joins the tables, so it also names the run.
@@ -123,14 +122,6 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
         str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
     )
     return run, tables
-
-
-def _plain_degrees(processes: pd.Series[int]) -> pd.Series[float]:
-    """Degrees of freedom of an interval over processes alone, as runs of the first schema have it.
-
-    One process alone had an interval over its segments, whose number a cell did not tell: infinitely many stand for it.
-    """
-    return (processes - 1.0).where(processes > 1, np.inf)
 
 
 def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -156,7 +147,7 @@ def find(run: str, results: Path) -> Path:
     for folder in (Path(run), results / run, results / MACHINES / run):
         if folder.is_dir():
             return folder
-    raise store.StoreError(
+    raise StoreError(
         f"{run}: expected a run folder or the name of a run in {results}/ or {results / MACHINES}/, found neither; "
         f"see `ls {results}`"
     )
@@ -169,13 +160,11 @@ def newest(results: Path) -> Path:
         if not (folder / "cells.parquet").is_file():
             continue
         try:
-            started[folder] = str(store.read_description(folder).get("started", ""))
-        except store.StoreError as error:
+            started[folder] = str(read_description(folder).get("started", ""))
+        except StoreError as error:
             print(f"warning: left out: {error}", file=sys.stderr)
     if not started:
-        raise store.StoreError(
-            f"{results}/: expected a run folder, found none; make one with `pytest --benchmark-only`"
-        )
+        raise StoreError(f"{results}/: expected a run folder, found none; make one with `pytest --benchmark-only`")
     return max(started, key=lambda folder: (started[folder], folder.name))
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from gradiometer.analysis.reduce import reduce
 from gradiometer.statistics import LEAST_TIME_S
-from gradiometer.storage import store
+from gradiometer.storage.tables import read_arrow
 
 LOW_QUANTILE = 0.05
 """The quantile over a process's blocks."""
@@ -36,6 +36,6 @@ def low_quantile_logs(folder: Path) -> pd.DataFrame:
 
     Raises StoreError where the samples cannot be read.
     """
-    samples = store.read_arrow(folder, "samples", ["case_id", "cell_id", "process", "segment", "time_s", "clock"])
-    segments = store.read_arrow(folder, "segments", ["case_id", "process", "segment", "overhead_s"])
+    samples = read_arrow(folder, "samples", ["case_id", "cell_id", "process", "segment", "time_s", "clock"])
+    segments = read_arrow(folder, "segments", ["case_id", "process", "segment", "overhead_s"])
     return reduce(_QUERY, {"samples": samples, "segments": segments}, {"quiet": LOW_QUANTILE, "least": LEAST_TIME_S})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gradiometer import statistics
 from gradiometer.analysis.frames import Frames, flatten
-from gradiometer.storage import store
+from gradiometer.storage.validate import StoreError
 
 ALIKE = ("study", "versions", "machine")
 """What run.json must say alike of runs that are pooled."""
@@ -53,9 +53,8 @@ def pooled(frames: Frames) -> Frames:
     samples = _numbered(apart, (run.read("samples") for run in apart))
     of_runs = [statistics.measured(cells, *raw) for raw in zip(samples, segments, strict=True)]
     whole = pd.concat(segments, ignore_index=True)
-    cells = statistics.filled(
-        cells, {name: pd.concat([of_run[name] for of_run in of_runs]) for name in of_runs[0]}, whole
-    )
+    processes = {name: pd.concat([of_run[name] for of_run in of_runs]) for name in of_runs[0]}
+    cells = statistics.with_intervals(statistics.filled(cells, processes, whole))
     run = first.runs[0] | {"label": f"{len(apart)} runs pooled: {', '.join(r['run_id'] for r in frames.runs)}"}
     return Pool([run], cells, whole, first.scores, first.derivations, first.folders, apart=apart)
 
@@ -72,7 +71,7 @@ def _check_alike(frames: Frames) -> None:
     for run, other in zip(frames.runs[1:], others, strict=True):
         for name in sorted(first.keys() | other.keys()):
             if first.get(name) != other.get(name):
-                raise store.StoreError(
+                raise StoreError(
                     f"{run['run_id']}: expected a run like {frames.runs[0]['run_id']}, found {name} "
                     f"{other.get(name)!r} where that has {first.get(name)!r}; compare them instead"
                 )

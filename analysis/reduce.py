@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gradiometer.storage.store import StoreError
+from gradiometer.storage.validate import StoreError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.intervals import Floats
+from gradiometer.statistics import Floats
 
 
 def with_limits(cells: pd.DataFrame, peak_rates: object) -> pd.DataFrame:

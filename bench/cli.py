@@ -167,10 +167,14 @@ def _selftest(arguments: argparse.Namespace) -> int:
 
 
 def _recover(arguments: argparse.Namespace) -> int:
-    from gradiometer.storage import store
+    from gradiometer.storage.recover import recover
+    from gradiometer.storage.tables import DAMAGED
 
-    statuses = store.recover(Path(arguments.run))
-    print(f"{arguments.run}: recovered, {', '.join(f'{count} {status}' for status, count in statuses.items())}")
+    found = recover(Path(arguments.run))
+    print(f"{arguments.run}: recovered, {', '.join(f'{count} {status}' for status, count in found.statuses.items())}")
+    if found.lost_lines:
+        lines = ", ".join(map(str, found.lost_lines))
+        print(f"damaged lines of the journal left out: {lines} (kept in {DAMAGED})", file=sys.stderr)
     return 0
 
 

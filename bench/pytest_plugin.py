@@ -115,7 +115,7 @@ class StudySession:
     def _started(self) -> Run:
         if self.run is None:
             from gradiometer.run import Run
-            from gradiometer.storage.store import StoreError
+            from gradiometer.storage.validate import StoreError
 
             out = Path(self.config.getoption("study_out") or "results")
             command = shlex.join(["pytest", *map(_without_folders, self.config.invocation_params.args)])

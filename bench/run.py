@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter, time
 from typing import Any
 
@@ -16,8 +15,11 @@ import psutil
 
 from gradiometer.cost.forecast import Forecast
 from gradiometer.problems import Source
-from gradiometer.storage import store
+from gradiometer.statistics import Estimate
+from gradiometer.storage.journal import CaseRecord, Journal
 from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED, Cell, Derivation, Error
+from gradiometer.storage.tables import build_tables
+from gradiometer.storage.validate import StoreError, check_name
 from gradiometer.study.plan import Plan, PlannedCell
 from gradiometer.study.run_metadata import describe
 from gradiometer.verification.client import load_request, verdicts_on
@@ -49,7 +51,7 @@ class Run:
 
     def __init__(self, plan: Plan, sources: Mapping[str, Source], out: Path, label: str | None, command: str) -> None:
         now = datetime.datetime.now(datetime.UTC)
-        self.run_id = store.check_name(f"{plan.study.name}-{now:%Y%m%dt%H%M%S}"[-64:].lstrip("-._"), "run name")
+        self.run_id = check_name(f"{plan.study.name}-{now:%Y%m%dt%H%M%S}"[-64:].lstrip("-._"), "run name")
         self.plan, self.folder = plan, out / self.run_id
         self.verdicts: list[Verdict] = []
         self.measuring_s = self.scoring_s = 0.0
@@ -57,8 +59,8 @@ class Run:
         self._forecast = Forecast()
         self._numerics: dict[str, dict[str, Any]] = {}
         description = describe(plan, sources, self.run_id, now, label, command)
-        self._journal = store.Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
-        self._write_error: store.StoreError | None = None
+        self._journal = Journal(self.folder, description, (cell.row(self.run_id) for cell in plan.cells))
+        self._write_error: StoreError | None = None
         devices = sorted({cell.case.device for cell in plan.cells if cell.status == "ok"})
         self._sources = [source for name, source in sources.items() if name in description["problems"]]
         load = load_request(self._sources, devices)
@@ -129,13 +131,15 @@ class Run:
             status, reason = measured.failure_of(method) or planned[method]
             if status == "ok":
                 status, reason = self._judged(cell, timed_errors.get(cell.cell_id))
-            setup_s = measured.setup_s.get(method)
+            setup = Estimate.of(measured.setup_s[method]) if measured.setup_s.get(method) else None
             rows.append(
                 cell.row(
                     self.run_id,
                     status=status,
                     reason=reason,
-                    setup_s=median(setup_s) if setup_s else None,
+                    setup_s=setup and setup.value,
+                    setup_log_se=setup and setup.log_se,
+                    setup_df=setup and setup.df,
                     flops=measured.flops.get(method),
                     bytes=cell.case.bytes(measured.read.get(method)),
                     peak_memory_bytes=measured.peaks.get(method),
@@ -150,8 +154,8 @@ class Run:
         if measured.numerics:
             self._numerics[f"{case.device}, {case.numerics}"] = measured.numerics
         try:
-            self._journal.append(store.CaseRecord(case.case_id, rows, measured.samples, measured.segments, errors))
-        except store.StoreError as error:
+            self._journal.append(CaseRecord(case.case_id, rows, measured.samples, measured.segments, errors))
+        except StoreError as error:
             self._write_error = error
             raise
         return results
@@ -170,7 +174,6 @@ class Run:
         """End the workers, build the tables, and record where the time went; the tables by name."""
         for worker in self._workers:
             worker.stop()
-        self._journal.close()
         wall_s = time() - psutil.Process().create_time()
         outside = max(0.0, wall_s - self.measuring_s - self.scoring_s)
         self.clock = {
@@ -179,7 +182,9 @@ class Run:
             "scoring_s": self.scoring_s,
             "outside_share": outside / wall_s,
         }
-        return store.build_tables(self.folder, state=state, clock=self.clock, numerics_in_force=self._numerics)
+        tables = build_tables(self.folder, state=state, clock=self.clock, numerics_in_force=self._numerics)
+        self._journal.close()
+        return tables
 
 
 def statuses(cells: pd.DataFrame) -> str:

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.compare.matching import CASE
-from gradiometer.analysis.intervals import Floats, welch
-from gradiometer.statistics import moderated, t_quantile
+from gradiometer.statistics import Floats, moderated, t_quantile, welch
 
 Codes = np.ndarray[Any, np.dtype[Any]]
 BetweenRuns = Callable[[Codes], tuple[Floats, Floats]]

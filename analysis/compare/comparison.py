@@ -18,7 +18,7 @@ from gradiometer.analysis.compare.matching import CASE, matched
 from gradiometer.analysis.compare.moves import with_bounds
 from gradiometer.analysis.compare.precision import precision
 from gradiometer.analysis.frames import Frames
-from gradiometer.statistics import LEVEL, decided
+from gradiometer.statistics import LEVEL, decide
 
 BAND = 0.05
 """Ratios between 1/(1 + BAND) and 1 + BAND count as equal times; wider than within a run, because runs differ more."""
@@ -67,7 +67,7 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
 
     On one machine, the effect shared by all methods of a case may be drift, so it is judged apart, and cells and
     methods are judged by their effect relative to it. Between machines, cells and families are judged by their times.
-    The verdicts of a comparison are corrected together (`statistics.decided`). Raises StoreError where samples cannot
+    The verdicts of a comparison are corrected together (`statistics.decide`). Raises StoreError where samples cannot
     be read.
     """
     both = matched(frames_a, frames_b)
@@ -117,7 +117,7 @@ def _judged(tables: list[pd.DataFrame], band: float) -> list[pd.DataFrame]:
     would lose their power if corrected together with every cell.
     """
     whole = pd.concat([table[CHANGE] for table in tables])
-    verdicts = decided(whole["ratio"], whole["error"], whole["degrees"], band, LEVEL / 2)
+    verdicts = decide(whole["ratio"], whole["error"], whole["degrees"], band=band, level=LEVEL / 2)
     ends = np.cumsum([0, *map(len, tables)])
     found = [it or "undecided" for it in verdicts]
     return [table.assign(verdict=found[start:end]) for table, (start, end) in zip(tables, pairwise(ends), strict=True)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.intervals import Floats
+from gradiometer.statistics import Floats
 
 BETWEEN_RUNS = 0.02
 """Least standard deviation of a log ratio between two runs of one machine. Three runs on two shared, otherwise idle

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.reduce import reduce
-from gradiometer.storage import store
+from gradiometer.storage.tables import read_arrow
 
 LESS_PRECISE = 2.0
 """Errors within this factor count as alike; a larger error has lost a bit."""
@@ -45,7 +45,7 @@ def precision(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.Data
     pairs = both.dropna(subset=["cell_id_a", "cell_id_b"])
     places = pa.table({"place": pairs.index, **{name: pairs[name].astype(str) for name in ("cell_id_a", "cell_id_b")}})
     scores = {
-        f"scores_{run}": store.read_arrow(frames.folders[0], "errors", _COLUMNS)
+        f"scores_{run}": read_arrow(frames.folders[0], "errors", _COLUMNS)
         for run, frames in (("a", frames_a), ("b", frames_b))
     }
     found = reduce(_QUERY, {"places": places, **scores}).set_index("place")

@@ -168,7 +168,7 @@ def spread(them: Sequence[Ratio]) -> str:
 
 def inverse(it: Ratio) -> Ratio:
     """A speed-up from a ratio, and back."""
-    return Ratio(1 / it.ratio, 1 / it.high, 1 / it.low, it.processes, it.degrees)
+    return Ratio(1 / it.value, it.log_se, it.df, it.processes)
 
 
 def gain(cell: Cell) -> str:

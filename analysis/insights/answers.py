@@ -46,8 +46,8 @@ class Answer:
 KEYS = ["problem", "shape", *CONFIGURATION]
 """What an answer is of."""
 _NEEDED = ["run_id", "cell_id", "case_id", "wrt", "dtype", "size", "dims", "method", "family", "status", "setup_s",
-           "time_s", "time_low_s", "time_high_s", "time_degrees", "ratio", "ratio_low", "ratio_high", "ratio_degrees",
-           "processes"]  # fmt: skip
+           "time_s", "time_log_se", "time_df", "time_low_s", "time_high_s", "ratio", "ratio_log_se", "ratio_df",
+           "ratio_low", "ratio_high", "processes"]  # fmt: skip
 
 
 def answers(

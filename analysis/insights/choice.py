@@ -10,16 +10,13 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.frames import timed
-from gradiometer.analysis.intervals import half_width, log_standard_error
-from gradiometer.statistics import Ratio
+from gradiometer.statistics import Ratio, welch
 
 Cell = Mapping[Any, Any]
 """A row of `cells`."""
 
-_RATIO = ("ratio", "ratio_low", "ratio_high", "ratio_degrees")
-_NEEDED = ["method", "wrt", "size", "setup_s", "processes", "ratio", "ratio_low", "ratio_high", "ratio_degrees",
-           "time_s", "time_low_s", "time_high_s", "time_degrees"]  # fmt: skip
-_TIME = ("time_s", "time_low_s", "time_high_s", "time_degrees")
+_RATIO, _TIME = ("ratio", "ratio_log_se", "ratio_df"), ("time_s", "time_log_se", "time_df")
+_NEEDED = ["method", "wrt", "size", "setup_s", "processes", *_RATIO, *_TIME, "time_low_s", "time_high_s"]
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,8 @@ def _rank(cell: Cell) -> float:
 
 def against(cell: Cell) -> Ratio:
     """The time of a cell over autograd's."""
-    ratio, low, high, degrees = (float(cell[name]) for name in _RATIO)
-    return Ratio(ratio, low, high, int(cell["processes"]), degrees)
+    value, log_se, df = (float(cell[name]) for name in _RATIO)
+    return Ratio(value, log_se, df, int(cell["processes"]))
 
 
 def quotient(cell: Cell, other: Cell) -> Ratio:
@@ -97,8 +94,7 @@ def quotient(cell: Cell, other: Cell) -> Ratio:
     paired = not (pd.isna(cell["ratio"]) or pd.isna(other["ratio"]))
     columns = _RATIO if paired else _TIME
     parts = [[float(row[name]) for name in columns] for row in (cell, other)]
-    values, lows, highs, degrees = np.array(parts).T
-    half = float(half_width(log_standard_error(lows, highs, degrees), degrees))
-    value = float(values[0] / values[1])
+    values, errors, dfs = np.array(parts).T
+    error, df = welch(errors, dfs)
     processes = min(int(cell["processes"]), int(other["processes"]))
-    return Ratio(value, value * np.exp(-half), value * np.exp(half), processes, float(degrees.min()))
+    return Ratio(float(values[0] / values[1]), float(error), float(df), processes)

@@ -12,7 +12,7 @@ import pandas as pd
 from gradiometer.analysis import text
 from gradiometer.analysis.curves import KEYS, curves
 from gradiometer.analysis.frames import SERIES
-from gradiometer.analysis.intervals import Floats
+from gradiometer.statistics import Floats
 from gradiometer.storage.schema import BASELINE
 
 BEYOND = 5.0

@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.frames import CONFIGURATION, Frames, described
-from gradiometer.analysis.insights.decision import log_errors
 from gradiometer.analysis.insights.view import NOT_CHECKED, RIGHT, WHERE, View, view_of
-from gradiometer.statistics import t_quantile
+from gradiometer.statistics import Estimate
 
 EVIDENCE = (*RIGHT, "wrong", NOT_CHECKED)
 """Levels of evidence, from best to worst."""
@@ -43,8 +42,7 @@ class BestForm:
     @property
     def interval(self) -> tuple[float, float]:
         """The ends of the 95 % interval of the speed-up."""
-        half = float(t_quantile(self.df)) * self.log_se
-        return self.speedup * float(np.exp(-half)), self.speedup * float(np.exp(half))
+        return Estimate(self.speedup, self.log_se, self.df).interval()
 
 
 @dataclass(frozen=True)
@@ -118,20 +116,18 @@ def _why(rows: pd.DataFrame) -> dict[str, str]:
 def _best(forms: pd.DataFrame) -> tuple[BestForm, ...]:
     fastest = forms[forms["is_fastest"]].sort_values("size")
     ends = fastest.iloc[[0, -1]].drop_duplicates("size") if len(fastest) else fastest
-    errors, degrees = log_errors(ends, "ratio")
-    rows = zip(ends.to_dict("records"), errors, degrees, strict=True)
     return tuple(
         BestForm(
             size=int(row["size"]),
             form=str(row["method"]),
             evidence=str(row["evidence"]),
             speedup=1 / float(row["ratio"]),
-            log_se=float(error),
-            df=float(df),
+            log_se=float(row["ratio_log_se"]),
+            df=float(row["ratio_df"]),
             decision=row["verdict"] if pd.notna(row["verdict"]) else None,
             ties=_ties(forms, row),
         )
-        for row, error, df in rows
+        for row in ends.to_dict("records")
     )
 
 

@@ -12,8 +12,7 @@ import pandas as pd
 from gradiometer.analysis.curves import KEYS, Integers, curves
 from gradiometer.analysis.frames import SERIES, timed
 from gradiometer.analysis.insights.decision import decisions
-from gradiometer.analysis.intervals import Floats, half_width, log_standard_error
-from gradiometer.statistics import BAND
+from gradiometer.statistics import BAND, Floats, half_width
 from gradiometer.storage.schema import BASELINE
 
 TAIL = 4
@@ -33,9 +32,9 @@ def _slopes(points: pd.DataFrame, rows: Integers) -> tuple[Floats, Floats, Float
     calculation of errors by the method of least squares", Phys. Rev. 40 (1932).
     """
     there = rows >= 0
-    size, time_s, low, high, degrees = (points[name].to_numpy(float)[rows] for name in ("size", *_TIMES))
+    size, time_s, log_ses, dfs = (points[name].to_numpy(float)[rows] for name in ("size", *_TIMES))
     x, y = np.log(size), np.log(time_s)
-    errors = np.where(there, np.maximum(log_standard_error(low, high, degrees), BAND), 0.0)
+    errors = np.where(there, np.maximum(log_ses, BAND), 0.0)
     known = np.isfinite(errors).all(axis=1, keepdims=True)
     weights = np.where(there, 1 / np.where(known & there, errors, 1.0) ** 2, 0.0)
     centred = x - _mean(x, weights)
@@ -44,7 +43,7 @@ def _slopes(points: pd.DataFrame, rows: Integers) -> tuple[Floats, Floats, Float
     residuals = y - _mean(y, weights) - slopes[:, np.newaxis] * centred
     free = there.sum(axis=1) - 2
     lack_of_fit = np.where(free > 0, (weights * residuals**2).sum(axis=1) / np.maximum(free, 1), 1.0)
-    half = half_width(shares * errors, np.where(there, degrees, np.inf)) * np.sqrt(np.maximum(lack_of_fit, 1.0))
+    half = half_width(shares * errors, np.where(there, dfs, np.inf)) * np.sqrt(np.maximum(lack_of_fit, 1.0))
     return slopes, slopes - half, slopes + half
 
 
@@ -101,7 +100,10 @@ def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     start, stop = decided_at[:-1], decided_at[1:]
     crosses = (compared.number[start] == compared.number[stop]) & (verdict[start] != verdict[stop])
     start, stop = start[crosses], stop[crosses]
-    log_size, bounds = np.log(sizes), [np.log(points[name].to_numpy(float)) for name in _RATIOS]
+    log_size, bounds = (
+        np.log(sizes),
+        [np.log(points[name].to_numpy(float)) for name in ("ratio", "ratio_low", "ratio_high")],
+    )
     places = [_crossing(log_size, bounds, slice(i, k + 1)) for i, k in zip(start, stop, strict=True)]
     crossings = ends.iloc[start].assign(
         relation=[f"{verdict[i]} below, {verdict[k]} above" for i, k in zip(start, stop, strict=True)],
@@ -116,7 +118,7 @@ def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     return found.reindex(columns=CROSSOVERS)
 
 
-_RATIOS = ("ratio", "ratio_low", "ratio_high")
+_RATIOS = ("ratio", "ratio_log_se", "ratio_df")
 
 
 def _crossing(log_size: Floats, bounds: list[Floats], between: slice) -> dict[str, float]:
@@ -162,13 +164,13 @@ def preparing_pays(cells: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-_TIMES = ["time_s", "time_low_s", "time_high_s", "time_degrees"]
+_TIMES = ["time_s", "time_log_se", "time_df"]
 
 
 def _errors_in_seconds(pairs: pd.DataFrame) -> tuple[Floats, Floats]:
     """Standard errors and degrees of freedom of the two times of each pair, side by side, in seconds."""
     both = []
     for end in ("", "_other"):
-        low, high, degrees = (pairs[f"{name}{end}"].to_numpy(float) for name in _TIMES[1:])
-        both.append((log_standard_error(low, high, degrees) * pairs[f"time_s{end}"].to_numpy(float), degrees))
+        times, log_ses, dfs = (pairs[f"{name}{end}"].to_numpy(float) for name in _TIMES)
+        both.append((log_ses * times, dfs))
     return np.stack([errors for errors, _ in both], axis=-1), np.stack([degrees for _, degrees in both], axis=-1)

@@ -13,7 +13,7 @@ from gradiometer.machine import description, software
 from gradiometer.selftest import trials as experiments
 from gradiometer.selftest.assessment import lines, smallest_differences
 from gradiometer.selftest.trials import Trial, frame_of
-from gradiometer.storage import store
+from gradiometer.storage.durable import write_json
 
 QUICK_TRIALS = 8
 SLOWEST_SHARE = 0.4
@@ -66,7 +66,7 @@ def selftest(trials: int | None, out: Path) -> int:
         "smallest_difference": smallest_differences(frame),
         "shown": shown,
     }
-    store.write_json(folder / "selftest.json", about)
+    write_json(folder / "selftest.json", about)
     print(f"Rows: {folder / 'trials.parquet'}")
     return 0
 

@@ -1,24 +1,23 @@
-"""From raw samples to times, ratios, intervals and verdicts. No torch here: `analysis/` uses the same functions.
+"""Estimates, paired ratios, summaries and verdicts: from raw samples to statements about times.
 
-The process is the unit of inference, since processes differ by more than repetitions within one (Kalibera & Jones,
-"Rigorous benchmarking in reasonable time", 2013). A ratio is paired by round: two blocks a few milliseconds apart share
-the machine's state, blocks of one segment do not. Over the rounds of a process the median of those logs, over processes
-Student's t, its variance moderated by the whole table's where there is a table.
+The process is the unit of inference, because processes differ by more than repetitions within one (T. Kalibera and R.
+Jones, "Rigorous benchmarking in reasonable time", 2013). May import `storage.schema` only.
 """
 
 from gradiometer.statistics.estimates import (
-    BETWEEN_PROCESSES,
     CONFIDENCE,
-    LEAST_TIME_S,
-    Ratio,
-    block_logs,
-    paired_logs,
-    paired_ratio,
+    Estimate,
+    Floats,
+    half_width,
+    interval_ends,
     t_quantile,
+    welch,
+    with_intervals,
 )
 from gradiometer.statistics.moderation import moderated
+from gradiometer.statistics.paired_ratios import LEAST_TIME_S, Ratio, block_logs, paired_logs, paired_ratio
 from gradiometer.statistics.summary import filled, measured, summarise
-from gradiometer.statistics.verdicts import BAND, LEVEL, decided, verdict_of
+from gradiometer.statistics.verdicts import BAND, BETWEEN_PROCESSES, LEVEL, decide
 
 __all__ = [
     "BAND",
@@ -26,15 +25,20 @@ __all__ = [
     "CONFIDENCE",
     "LEAST_TIME_S",
     "LEVEL",
+    "Estimate",
+    "Floats",
     "Ratio",
     "block_logs",
-    "decided",
+    "decide",
     "filled",
+    "half_width",
+    "interval_ends",
     "measured",
     "moderated",
     "paired_logs",
     "paired_ratio",
     "summarise",
     "t_quantile",
-    "verdict_of",
+    "welch",
+    "with_intervals",
 ]

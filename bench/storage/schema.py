@@ -1,7 +1,7 @@
-"""Rows: the one contract between `bench/`, which measures, and `analysis/`, which draws. No torch here.
+"""Rows of the tables of a run: a dataclass's fields are a table's columns.
 
-A dataclass's fields are a table's columns; units end the name (`_s` seconds, `_ns` nanoseconds, `_bytes`, `_u` units of
-roundoff, `_ulp` units in the last place). Columns hold strings and numbers only. A column that may be null is `| None`.
+Units end the name (`_s` seconds, `_ns` nanoseconds, `_bytes`, `_u` units of roundoff, `_ulp` units in the last place).
+Columns hold strings and numbers only. A column that may be null has the type `… | None`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
-ADDED = {
-    "cells": ("time_degrees", "ratio_degrees"),
-    "segments": ("power_w", "foreign_processes", "pressure_s", "load_1min", "unread"),
-}
-"""Columns that runs of an earlier version lack, by table: all may be null, and are read so."""
-
-RENAMED = {
-    "cells": {"interference": "disturbed"},
-    "segments": {"overhead_s": "floor_s", "interference": "disturbed"},
-}
-"""Columns by table, with the name that each had before version 3."""
 
 BASELINE = "autograd"
-"""The method whose time is the denominator of every ratio."""
+"""Method whose time is the denominator of every ratio."""
 
 DATA = ("uniform", "normal")
 """The generic kinds of data. A problem may have further kinds of its own."""
@@ -54,7 +43,7 @@ TIMED_STATUSES = ("ok", "nonfinite", "wrong")
 
 @dataclass(frozen=True)
 class FloatFormat:
-    """A binary floating-point format: `precision` significand bits p (hidden bit included), least normal exponent."""
+    """A binary floating-point format: significand bits p (with the hidden bit) and exponent of the least normal."""
 
     precision: int
     min_exponent: int
@@ -77,15 +66,18 @@ DTYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One method on one case. Times are per call, less the empty call's; the interval is 95 % over processes.
+    """One method on one case.
 
-    `ratio` is time over the baseline's, paired within rounds: below 1 is faster. `time_degrees` and `ratio_degrees` are
-    the intervals' degrees of freedom, moderated over the run's cells. `dims` reads `m=8 n=8 p=4`,
-    `parameters` counts the gradient's entries. `flops` counts each multiply and each add of a call as one (a
-    transcendental too; null where they cannot be counted), `bytes` those of the inputs (a form's: of what its call
-    takes, prepared or not) read once and the gradient written once. `peak_memory_bytes` is what torch's allocator had
-    handed out at the highest moment of preparing and one call, less what it had before; null on the CPU where hundreds
-    of losses are evaluated one by one.
+    `time_s` is the time of a call without the time of an empty call. `ratio` is that time over the baseline's, paired
+    within rounds; below 1 is faster. `setup_s` is the time of the first preparation in a process. Each of the three is
+    an estimate over processes: `…_log_se` is the standard error of its logarithm and `…_df` the degrees of freedom
+    (`gradiometer.statistics.Estimate`).
+
+    `dims` reads `m=8 n=8 p=4`; `parameters` is the number of entries of the gradient. `flops` counts every
+    multiplication, addition and elementary function of a call as one; it is null where they cannot be counted. `bytes`
+    counts the inputs read once and the gradient written once; for a form, the inputs are those that its call takes.
+    `peak_memory_bytes` is the highest amount that torch's allocator had handed out while preparing and during one call,
+    less the amount before; on the CPU it is null for methods that evaluate hundreds of losses.
     """
 
     run_id: str
@@ -108,25 +100,25 @@ class Cell:
     flops: int | None
     bytes: int | None
     setup_s: float | None
+    setup_log_se: float | None
+    setup_df: float | None
     time_s: float | None
-    time_low_s: float | None
-    time_high_s: float | None
+    time_log_se: float | None
+    time_df: float | None
     device_time_s: float | None
     ratio: float | None
-    ratio_low: float | None
-    ratio_high: float | None
+    ratio_log_se: float | None
+    ratio_df: float | None
     samples: int
     processes: int
     peak_memory_bytes: int | None
     interference: float | None
-    """Share of the case's segments that were interference, 0 to 1."""
-    time_degrees: float | None = None
-    ratio_degrees: float | None = None
+    """Share of the case's segments with interference, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The raw time of one block of calls, divided by its `calls`; the overhead is not subtracted here."""
+    """The raw time of one block of calls, divided by its number of calls. The overhead is not subtracted."""
 
     run_id: str
     case_id: str
@@ -142,10 +134,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of a measurement between two rebuilds of the callables, and what interference it.
+    """A part of a measurement between two rebuilds of the callables, and the interference during it.
 
-    On CUDA, frequency, temperature, throttling, power and foreign processes are the GPU's. What is null has its reason
-    in `unread`; `pressure_s` is how long some task of the machine waited for a processor.
+    `overhead_s` is the time of an empty call. `pressure_s` is how long some task of the machine waited for a processor.
+    On CUDA, frequency, temperature, throttling, power and foreign processes are those of the GPU. `unread` gives the
+    reason for every column that is null.
     """
 
     run_id: str
@@ -171,7 +164,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A gradient scored against its reference. Any non-finite entry makes every error metric null, never 0."""
+    """A gradient scored against its reference. With any entry that is not finite, all error metrics are null."""
 
     run_id: str
     cell_id: str
@@ -252,7 +245,7 @@ def _plain(hint: Any) -> tuple[type, bool]:
 
 
 def arrow_schema(row: type) -> pa.Schema:
-    """The parquet schema of a table; strings are dictionary-encoded, since ids repeat."""
+    """The parquet schema of a table. Strings are dictionary-encoded, because ids repeat."""
     import pyarrow as pa
 
     types = {
@@ -266,5 +259,5 @@ def arrow_schema(row: type) -> pa.Schema:
 
 
 def as_dict(row: Any) -> dict[str, Any]:
-    """A row as a plain dictionary (rows are flat, so no deep copy)."""
+    """A row as a dictionary, without the deep copy of `dataclasses.asdict`."""
     return {field.name: getattr(row, field.name) for field in dataclasses.fields(row)}

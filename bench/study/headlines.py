@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from gradiometer.statistics import Estimate
 from gradiometer.storage.schema import DTYPES, TIMED_DATA
 
 
@@ -15,7 +16,8 @@ def _where(cell: pd.Series[Any]) -> str:
 
 
 def _times_autograd(cell: pd.Series[Any]) -> str:
-    interval = f" [{cell['ratio_low']:.3g}, {cell['ratio_high']:.3g}]" if pd.notna(cell["ratio_low"]) else ""
+    low, high = Estimate(cell["ratio"], cell["ratio_log_se"], cell["ratio_df"]).interval()
+    interval = f" [{low:.3g}, {high:.3g}]" if pd.notna(low) else ""
     return f"{cell['ratio']:.3g}{interval} times autograd's time"
 
 

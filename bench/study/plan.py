@@ -9,7 +9,7 @@ from typing import Any
 
 from gradiometer.methods import METHODS
 from gradiometer.problems import Problem
-from gradiometer.storage.schema import DTYPES, Cell
+from gradiometer.storage.schema import DTYPES, Cell, nullable
 from gradiometer.study.study_file import Study
 
 ENTRIES_PER_S = {"cpu": 1e9, "cuda": 1e11}
@@ -127,10 +127,7 @@ class PlannedCell:
     def row(self, run_id: str, **measured: Any) -> Cell:
         """The cell as a row of `cells`. `measured` gives the columns that the plan does not know."""
         case = self.case
-        known: dict[str, Any] = dict.fromkeys(
-            ("flops", "setup_s", "time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low")
-        )
-        known |= dict.fromkeys(("ratio_high", "peak_memory_bytes", "interference"))
+        known: dict[str, Any] = dict.fromkeys(nullable(Cell))
         known |= {"status": self.status, "reason": self.reason, "samples": 0, "processes": 0, "bytes": case.bytes()}
         return Cell(
             run_id=run_id,

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gradiometer.errors import GradiometerError
-from gradiometer.storage.store import NAME
+from gradiometer.storage.validate import NAME
 
 STUDIES = {
     name: Path(__file__).with_name("studies") / f"{name}.toml"

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradiometer.storage import schema, store
+from gradiometer.storage import schema
+from gradiometer.storage.journal import CaseRecord, Journal
+from gradiometer.storage.tables import build_tables
 
 SIZES = (8, 32, 128, 512)
 PROCESSES, SEGMENTS, SAMPLES = 4, 3, 2
@@ -128,7 +130,7 @@ def plan(recipe: Recipe) -> Iterator[schema.Cell]:
         })  # fmt: skip
 
 
-def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.random.Generator) -> store.CaseRecord:
+def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.random.Generator) -> CaseRecord:
     samples: dict[str, list[Any]] = {name: [] for name in schema.columns(schema.Sample) if name != "run_id"}
     segments, errors = [], []
     of_process = random.normal(0, NOISE["process"], PROCESSES)
@@ -153,7 +155,7 @@ def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.ra
     for cell in cells:
         if cell.status in schema.TIMED_STATUSES:
             errors += list(score(recipe, cell, random))
-    return store.CaseRecord(case_id, cells, samples, segments, errors)
+    return CaseRecord(case_id, cells, samples, segments, errors)
 
 
 def score(recipe: Recipe, cell: schema.Cell, random: np.random.Generator) -> Iterator[schema.Error]:
@@ -179,11 +181,11 @@ def synthesise(parent: Path, recipe: Recipe = Recipe()) -> Path:
     random = np.random.default_rng(recipe.seed)
     cells = list(plan(recipe))
     folder = parent / recipe.name
-    journal = store.Journal(folder, describe(recipe), cells)
+    journal = Journal(folder, describe(recipe), cells)
     for case_id, of_case in itertools.groupby(cells, key=lambda cell: cell.case_id):
         journal.append(record(recipe, case_id, list(of_case), random))
     journal.close()
-    store.build_tables(folder, state="complete")
+    build_tables(folder, state="complete")
     return folder
 
 

@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gradiometer.statistics import t_quantile
-from gradiometer.storage import schema, store
+from gradiometer.storage import schema
+from gradiometer.storage.durable import write_json
+from gradiometer.storage.tables import write_table
+from gradiometer.storage.validate import DESCRIPTION
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -67,11 +69,14 @@ def generate(parent: Path, plan: Plan) -> Path:
     of_process = truth + random.normal(0, PROCESS_NOISE, (*truth.shape[:2], plan.processes, 1))
     logs = of_process + random.normal(0, BLOCK_NOISE, (*of_process.shape[:3], plan.segments * plan.rounds))
     cells["time_s"] = np.nan
-    for name, of_blocks in (("time{}_s", logs), ("ratio{}", logs - logs[:, [BASELINE]])):
-        for end, values in zip(("", "_low", "_high"), _interval(of_blocks), strict=True):
-            cells.loc[timed, name.format(end)] = values[timed]
+    for value, error, of_blocks in (
+        ("time_s", "time_log_se", logs),
+        ("ratio", "ratio_log_se", logs - logs[:, [BASELINE]]),
+    ):
+        for name, values in zip((value, error), _estimates(of_blocks), strict=True):
+            cells.loc[timed, name] = values[timed]
     cells.loc[timed, ["samples", "processes"]] = plan.processes * plan.segments * plan.rounds, plan.processes
-    cells.loc[timed, ["time_degrees", "ratio_degrees"]] = plan.processes - 1.0
+    cells.loc[timed, ["time_df", "ratio_df"]] = plan.processes - 1.0
     on_device = timed & (cells["device"] == "cuda")
     cells.loc[on_device, "device_time_s"] = 0.8 * cells.loc[on_device, "time_s"]
     tables: dict[str, dict[str, Any]] = {
@@ -82,8 +87,8 @@ def generate(parent: Path, plan: Plan) -> Path:
         "derivations": _derivations(cells),
     }
     for name, columns in tables.items():
-        store.write_table(folder, name, _arrow(name, columns | {"run_id": plan.run_id}))
-    store.write_json(folder / store.DESCRIPTION, _description(plan, cells))
+        write_table(folder, name, _arrow(name, columns | {"run_id": plan.run_id}))
+    write_json(folder / DESCRIPTION, _description(plan, cells))
     return folder
 
 
@@ -124,13 +129,12 @@ def _cells(plan: Plan, random: np.random.Generator) -> pd.DataFrame:
     return cells
 
 
-def _interval(logs: Floats) -> tuple[Floats, Floats, Floats]:
-    """Value, low and high of each cell, from its logs."""
+def _estimates(logs: Floats) -> tuple[Floats, Floats]:
+    """Value and standard error of the log of each cell, from its logs."""
     of_processes = np.median(logs, axis=3).reshape(-1, logs.shape[2])
     count = of_processes.shape[1]
     middle = of_processes.mean(axis=1)
-    half = t_quantile(count - 1) * of_processes.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else 0 * middle
-    return np.exp(middle), np.exp(middle - half), np.exp(middle + half)
+    return np.exp(middle), of_processes.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else 0 * middle
 
 
 def _samples(plan: Plan, cells: pd.DataFrame, timed: Any, logs: Floats) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def test_a_run_without_verdicts_says_so(small):
 def test_an_interval_of_one_process_alone_decides_less(small):
     near = small.cells.assign(processes=1)
     forms = near["family"] == "analytic"
-    near.loc[forms, ["ratio", "ratio_low", "ratio_high"]] = [0.97, 0.96, 0.98]
+    near.loc[forms, ["ratio", "ratio_log_se", "ratio_df"]] = [0.97, 0.005, np.inf]
     (answer,) = answered(small, cells=near)
     assert told(answer.choice, "Use")[0].startswith("textbook, factored or autograd. not told apart")
 
@@ -145,7 +145,7 @@ def test_whatever_lacks_there_is_an_answer(small, lost):
     elif lost == "times":
         cells = cells.assign(status="crashed", time_s=np.nan, ratio=np.nan)
     elif lost == "baseline":
-        cells = cells[cells["method"] != "autograd"].assign(ratio=np.nan, ratio_low=np.nan, ratio_high=np.nan)
+        cells = cells[cells["method"] != "autograd"].assign(ratio=np.nan, ratio_log_se=np.nan)
     scores = small.scores.head(0) if lost == "scores" else small.scores
     (answer,) = answered(small, cells=cells, scores=scores)
     (use,) = told(answer.choice, "Use")

@@ -7,7 +7,7 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.frames import error_summary, flatten, with_error
-from gradiometer.storage.store import StoreError
+from gradiometer.storage.validate import StoreError
 
 
 def test_load_gives_every_table_as_plain_columns(run_folder):

@@ -5,7 +5,8 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.insights import scaling
-from gradiometer.storage import schema, store
+from gradiometer.storage import schema
+from gradiometer.storage.tables import read_arrow, read_table
 from tests.analysis.generated import METHODS, Plan, generate
 
 PLAN = Plan("tiny", problems=2, wrts=2, sizes=5, dtypes=2, configurations=2, processes=3, segments=2, rounds=2, seeds=2)
@@ -26,7 +27,7 @@ def test_every_table_is_whole_and_refers_to_the_cells(folder):
     assert set(frames.cells["status"]) == {"ok", "skipped"}
     for name, row in schema.TABLES.items():
         required = set(schema.columns(row)) - schema.nullable(row)
-        assert store.read_table(folder, name)[sorted(required)].notna().all(axis=None)
+        assert read_table(folder, name)[sorted(required)].notna().all(axis=None)
 
 
 def test_cells_summarise_their_samples_and_the_truth_is_found_again(folder):
@@ -42,4 +43,4 @@ def test_cells_summarise_their_samples_and_the_truth_is_found_again(folder):
 def test_the_same_plan_gives_the_same_run(folder, tmp_path):
     again = generate(tmp_path, PLAN)
     for name in schema.TABLES:
-        assert store.read_arrow(again, name).equals(store.read_arrow(folder, name))
+        assert read_arrow(again, name).equals(read_arrow(folder, name))

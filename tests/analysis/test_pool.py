@@ -6,7 +6,7 @@ import pytest
 from gradiometer import analysis
 from gradiometer.analysis.cli import main
 from gradiometer.analysis.pool import pooled
-from gradiometer.storage.store import StoreError
+from gradiometer.storage.validate import StoreError
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from gradiometer.analysis import reduce as module
 from gradiometer.analysis.reduce import reduce
-from gradiometer.storage.store import StoreError
+from gradiometer.storage.validate import StoreError
 
 TABLE = pa.table({"cell": pa.array(["a", "b", "a"]).dictionary_encode(), "time_s": [1.0, 2.0, 3.0]})
 

@@ -7,6 +7,7 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.insights import scaling
+from gradiometer.statistics import with_intervals
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 
@@ -81,7 +82,7 @@ def test_one_time_is_no_exponent(cells):
 
 
 def test_unknown_intervals_leave_the_exponent_without_one(cells):
-    blind = cells.assign(time_low_s=np.nan, time_high_s=np.nan)
+    blind = cells.assign(time_log_se=np.nan)
     row = one(scaling.tail_exponents(blind), method="textbook")
     assert row["exponent"] == pytest.approx(3, abs=0.03)
     assert math.isnan(row["exponent_low"]) and math.isnan(row["exponent_high"])
@@ -114,7 +115,7 @@ def test_methods_that_do_not_cross_say_on_which_side_they_are(cells):
 
 def test_an_undecided_size_widens_a_crossover_but_does_not_hide_it(cells):
     unsure = cells["method"].eq("textbook") & cells["size"].eq(32)
-    blurred = cells.assign(ratio_high=cells["ratio_high"].where(~unsure, 3.0))
+    blurred = with_intervals(cells.assign(ratio_log_se=cells["ratio_log_se"].where(~unsure, 2.0)))
     sharp, wide = (one(scaling.crossovers(frame), method="textbook") for frame in (cells, blurred))
     assert wide["size"] == sharp["size"]
     assert wide["size_low"] < 32 < sharp["size_low"]

@@ -15,7 +15,9 @@ METRICS = ["rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp
 def errors():
     """Ten cells, three kinds of data, five seeds: metrics, references, counts and losses missing here and there."""
     random = np.random.default_rng(0)
-    rows = pd.MultiIndex.from_product([["run"], [f"cell{i}" for i in range(10)], (*schema.DATA, "near_optimum"), range(5)])
+    rows = pd.MultiIndex.from_product(
+        [["run"], [f"cell{i}" for i in range(10)], (*schema.DATA, "near_optimum"), range(5)]
+    )
     frame = rows.to_frame(index=False, name=[*KEYS, "seed"])
     frame[METRICS] = random.lognormal(size=(len(frame), len(METRICS)))
     counts = ["n_nan", "n_inf", "n_spurious", "n_underflow"]

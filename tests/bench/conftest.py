@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from gradiometer.storage import store
+from gradiometer.storage.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ class Outcome:
 
     def table(self, name: str) -> pd.DataFrame:
         assert self.folder is not None, self.text
-        frame = store.read_table(self.folder, name)
+        frame = read_table(self.folder, name)
         strings = {column: "object" for column in frame if frame[column].dtype == "category"}
         return frame.astype(strings)
 

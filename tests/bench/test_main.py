@@ -104,6 +104,6 @@ def test_bad_usage_is_one_line_and_exit_two(monkeypatch, capsys, arguments):
 
 
 def test_help_costs_no_torch():
-    modules = "gradiometer.cli, gradiometer.storage.schema, gradiometer.storage.store, gradiometer.statistics, gradiometer.study.headlines, gradiometer.pytest_plugin"
+    modules = "gradiometer.cli, gradiometer.storage.recover, gradiometer.statistics, gradiometer.study.headlines, gradiometer.pytest_plugin"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from gradiometer.analysis.text import seconds, size_bytes
-from gradiometer.storage import store
+from gradiometer.storage.tables import read_arrow
 from tests.analysis.generated import Plan, generate
 
 PLANS = {
@@ -60,9 +60,7 @@ def _memory(process: psutil.Process) -> int:
 def test_report(benchmark: Any, tmp_path: Path, name: str) -> None:
     """A report, from the command to its end."""
     runs = [generate(tmp_path, plan) for plan in PLANS[name]]
-    rows = {
-        table: sum(store.read_arrow(run, table, ["run_id"]).num_rows for run in runs) for table in ("samples", "cells")
-    }
+    rows = {table: sum(read_arrow(run, table, ["run_id"]).num_rows for run in runs) for table in ("samples", "cells")}
     assert rows["samples"] >= 10**7
     assert rows["cells"] >= 10**5
     peak = benchmark.pedantic(peak_of_report, args=(runs, tmp_path / "report"), rounds=1)

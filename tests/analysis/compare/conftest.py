@@ -8,7 +8,8 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.compare.comparison import compare
-from gradiometer.storage import schema, store
+from gradiometer.storage import schema
+from gradiometer.storage.tables import read_table
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 GRIDS = ((ONE, "W1", "float32"), (ONE, "W2", "float32"), (BATCH, "W1", "float32"))
@@ -33,7 +34,7 @@ def other(make_run, tmp_path_factory):
     def made(factor=None, error=None, overhead=None, status=None, ids=None, edit=None, **columns):
         folder = tmp_path_factory.mktemp("results") / "other"
         shutil.copytree(base, folder)
-        tables = {name: store.read_table(folder, name) for name in schema.TABLES}
+        tables = {name: read_table(folder, name) for name in schema.TABLES}
         cells = tables["cells"].set_index("cell_id", drop=False)
         for name, column, say in (("samples", "time_s", factor), ("errors", "rel_fro", error)):
             if say:

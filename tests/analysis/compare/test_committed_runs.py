@@ -8,7 +8,7 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.compare.comparison import compare
-from gradiometer.storage import store
+from gradiometer.storage.tables import read_table
 
 RESULTS = Path(__file__).parents[3] / "results" / "machines"
 RUNS = ("quick-20261125t005949", "quick-20261125t010328", "quick-20261125t010718")
@@ -58,7 +58,7 @@ def test_a_busy_machine_makes_nothing_faster_or_slower(pair):
 def test_a_method_that_does_ten_percent_more_is_named_and_nothing_else(pair, method, tmp_path):
     folder = tmp_path / "more"
     shutil.copytree(RESULTS / pair[1], folder)
-    samples = store.read_table(folder, "samples")
+    samples = read_table(folder, "samples")
     samples["time_s"] *= samples["cell_id"].astype(str).str.endswith(f"-{method}").map({True: 1.1, False: 1.0})
     samples.to_parquet(folder / "samples.parquet")
     compared = compare(loaded(pair[0]), analysis.load([folder]))

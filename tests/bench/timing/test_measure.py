@@ -53,7 +53,7 @@ def test_several_processes_each_measure_their_share(workers):
     samples = measure({"few": FEW, "many": MANY}, 0.3, workers=workers)
     assert set(samples["process"]) == {0, 1}
     found = paired_ratio(samples, "many", "few")
-    assert (found.processes, found.degrees) == (2, 1)
+    assert (found.processes, found.df) == (2, 1)
     assert 0 < found.low <= found.ratio <= found.high
     assert 3 / 1.4 < found.ratio < 3 * 1.4
 

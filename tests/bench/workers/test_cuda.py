@@ -3,7 +3,7 @@ import torch
 
 from gradiometer.cost import memory
 from gradiometer.methods import METHODS, Objective
-from gradiometer.storage import store
+from gradiometer.storage.validate import read_description
 from gradiometer.timing.clocks import DeviceClock, clocks_for
 from gradiometer.workers.failures import failure_of
 
@@ -100,6 +100,6 @@ def test_tf32_is_another_computation_than_ieee(study):
     tf32 = errors[errors.index.str.contains("tf32")]
     ieee = errors[errors.index.str.contains("ieee")]
     assert tf32.min() > 10 * ieee.max()
-    told = store.read_description(done.folder)["numerics_in_force"]
+    told = read_description(done.folder)["numerics_in_force"]
     in_force = {name: switches["cuda_matmul_fp32_precision"] for name, switches in told.items()}
     assert in_force == {"cuda, ieee": "ieee", "cuda, tf32": "tf32"}
