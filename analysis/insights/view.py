@@ -17,7 +17,7 @@ from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA
 WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
 """Columns that one insight is about; its dtype is the leading one unless the insight names another."""
 
-TORCH = "torch"
+TORCH = ("torch", "torch.func.grad")
 """The form in `derivations` that stands for torch's own derivative."""
 
 LEVELS = {"proved": "proved", "exact": "exact", "rounded_constants": "exact", "agrees": "agrees", "wrong": "wrong"}
@@ -51,7 +51,7 @@ class View:
 def view_of(frames: Frames) -> View:
     """The view of `frames`, which are of one run."""
     rows = frames.derivations
-    derivations = rows[rows["form"] != TORCH].assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED))
+    derivations = rows[~rows["form"].isin(TORCH)].assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED))
     cells = frames.cells.reset_index(drop=True)
     precision = _precision(cells, frames.scores)
     derivations = _with_refuted(derivations, precision)

@@ -11,7 +11,7 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.accuracy.gradients import as_tuple
-from gradiometer.graph.arithmetic.bounds import worst_case
+from gradiometer.graph.arithmetic.error_bounds import worst_case
 from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 from gradiometer.methods import METHODS, objective
 from gradiometer.problems import Problem

@@ -22,9 +22,9 @@ from torch.fx import GraphModule
 from gradiometer.accuracy.cache import Cache, content_key, folder
 from gradiometer.accuracy.metrics import ulp_of
 from gradiometer.graph.arithmetic.enclosure import Enclosure, PrecisionError, exact
-from gradiometer.graph.arithmetic.magnitudes import Magnitude, roundings, sized
-from gradiometer.graph.cost import cost, multiplications
+from gradiometer.graph.arithmetic.magnitudes import Magnitude, roundings, values_and_terms
 from gradiometer.graph.derivative.adjoint import derivative
+from gradiometer.graph.evaluation_cost import evaluation_cost, multiplications
 from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 from gradiometer.methods import objective
 from gradiometer.problems import Problem
@@ -134,7 +134,7 @@ class References:
         key = content_key(graph, inputs, "sizes")
         kept = self._cache.get(key)
         if kept is None:
-            found = sized(graph, [tensor.double() for tensor in inputs])
+            found = values_and_terms(graph, [tensor.double() for tensor in inputs])
             kept = [array for part in found for array in (part.value, part.terms)]
             self._cache.put(key, kept)
         return [Magnitude(*pair) for pair in zip(kept[::2], kept[1::2], strict=True)]
@@ -154,7 +154,7 @@ def _traced(
         with contextlib.suppress(TraceError):
             graphs.append(trace(form_function(problem, forms[name]), tensors))
     affordable = [graph for graph in graphs if multiplications(graph) <= MOST_MULTIPLICATIONS]
-    return _Graphs(loss, sorted(affordable, key=cost)) if affordable else None
+    return _Graphs(loss, sorted(affordable, key=evaluation_cost)) if affordable else None
 
 
 def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnitude]) -> bool:

@@ -12,7 +12,7 @@ import torch
 from gradiometer.accuracy import metrics
 from gradiometer.accuracy.bounds import graph_name
 from gradiometer.accuracy.reference import Reference
-from gradiometer.graph.arithmetic.bounds import share
+from gradiometer.graph.arithmetic.error_bounds import share
 from gradiometer.storage.schema import DTYPES, Error
 from gradiometer.study.plan import Case
 

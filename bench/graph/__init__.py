@@ -1,7 +1,4 @@
-"""A function in ordinary torch, traced once to an aten graph, then evaluated over another arithmetic.
+"""Tracing of PyTorch functions to aten graphs, the exact derivative of a graph, and evaluation in other arithmetics.
 
-`trace` makes the graph, `adjoint` differentiates it exactly, `evaluate` walks it, and each arithmetic is one table of
-operations in one file: `balls` (any operation, a proved radius), `limbs` and `integers` (exact, for products and sums),
-`magnitudes` (how large the terms of a sum were), `polynomials` (degree and denominator). `enclosure` picks arithmetic
-and precision. Adding an operation is one function and its entry in an arithmetic's table.
+May import `storage.schema` and `errors` only. To support an operation, add one function to an arithmetic's table.
 """

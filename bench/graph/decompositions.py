@@ -1,8 +1,8 @@
-"""How composite operations are broken up when a function is traced, so that arithmetics need to know few of them.
+"""Decompositions of composite operations. They are applied while tracing, so an arithmetic needs few operations.
 
-Not `core_aten_decompositions()` whole: it also takes apart what an arithmetic does better in one piece (`eye`, views,
-`select_scatter`). torch's own rules serve where they are mathematics; ours where torch's round, branch on the data, or
-use primitives of their own.
+`core_aten_decompositions()` is not used as a whole: it also decomposes operations that an arithmetic handles better in
+one piece (`eye`, views, `select_scatter`). PyTorch's own decompositions are used where they follow the mathematics;
+ours replace those that round, branch on the data, or use PyTorch's internal primitives.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BY_TORCH = (
 
 
 def _dims(x: Tensor, dim: Any) -> list[int]:
-    """The dimensions that a reduction runs over; none named means all."""
+    """The dimensions of a reduction; all of them where none is named."""
     named = [dim] if isinstance(dim, int) else list(dim or range(x.dim()))
     return [d % max(1, x.dim()) for d in named]
 
@@ -49,17 +49,17 @@ def mv(a: Tensor, x: Tensor) -> Any:
 
 
 def extreme_of_all(reduce: Callable[..., Any]) -> Callable[[Tensor], Any]:
-    """The largest (or smallest) of all entries."""
+    """The largest (or smallest) of all entries; `reduce` is `amax` or `amin`."""
     return lambda x: reduce(x, list(range(x.dim())))
 
 
 def extreme_along(reduce: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
-    """The largest (or smallest) along a dimension, and where it is."""
+    """The largest (or smallest) entry along a dimension, and its index."""
     return lambda x, dim, keepdim=False: (reduce(x, [dim], keepdim), place(x, dim, keepdim))
 
 
 def logsumexp(x: Tensor, dim: Sequence[int], keepdim: bool = False) -> Any:
-    """log Σ exp(x − max x) + max x: finite balls whatever the size of x."""
+    """log Σ exp(x − max x) + max x. The shift keeps balls finite for large x."""
     dims = _dims(x, dim)
     largest = aten.amax(x, dims, True)
     total = aten.log(aten.sum(aten.exp(x - largest), dims, True)) + largest
@@ -95,19 +95,19 @@ def layer_norm(
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """√Σx² and Σ|x|; other orders are left as they are, hence unknown."""
+    """√Σx² for order 2 and Σ|x| for order 1; other orders are not decomposed."""
     if ord == 2:
         return aten.sqrt(aten.sum(x * x, _dims(x, dim), keepdim))
     return aten.sum(aten.abs(x), _dims(x, dim), keepdim) if ord == 1 else NotImplemented
 
 
 def power_of_scalar(base: float, exponent: Tensor) -> Any:
-    """A number to a tensor's power."""
+    """A number to the power of a tensor."""
     return aten.pow(torch.full((), base, dtype=exponent.dtype, device=exponent.device), exponent)
 
 
 def scatter_number(x: Tensor, dim: int, index: Tensor, value: float) -> Any:
-    """One number put at many places."""
+    """A scatter of one number to many positions."""
     return aten.scatter(x, dim, index, torch.full(index.shape, value, dtype=x.dtype, device=x.device))
 
 
@@ -136,4 +136,4 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     **get_decompositions([getattr(aten, name) for name in BY_TORCH]),
     **OURS,
 }
-"""Operation overload → the function that replaces it."""
+"""Operation overload → its decomposition."""

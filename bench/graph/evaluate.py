@@ -1,7 +1,8 @@
-"""One evaluator for every arithmetic: walks a traced graph and looks each operation up in the arithmetic's table.
+"""Evaluate a traced graph over any arithmetic: each operation is looked up in the arithmetic's table.
 
-What only moves entries (views, selections, concatenations, scatters) needs no table: torch moves their positions, and
-the arithmetic gathers. What only makes constants, or works on integers and booleans, torch computes.
+Operations that only move entries (views, selections, concatenations, scatters) need no table: PyTorch moves the
+positions of the entries, and the arithmetic gathers the entries. PyTorch itself computes constants, integers and
+booleans.
 """
 
 from __future__ import annotations
@@ -25,36 +26,36 @@ MOVES = {
     "select_backward", "select_scatter", "slice", "slice_backward", "slice_scatter", "split", "split_with_sizes",
     "squeeze", "stack", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsqueeze", "view", "where",
 }  # fmt: skip
-"""Operations whose every output entry is an input entry or zero."""
+"""Operations in which every output entry is an input entry or zero."""
 
 POSITIONS = {"gather": 2, "index": 1, "index_put": 1, "index_select": 2, "scatter": 2, "scatter_add": 2, "where": 0}
-"""Which argument of an operation holds positions, so that its tensors are no operands."""
+"""Operation → the argument that holds positions; its tensors are not operands."""
 
 LIKES = {
     "empty_like", "full_like", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones_like",
     "zeros_like",
 }  # fmt: skip
-"""Operations that want a tensor's shape alone."""
+"""Operations that use only the shape of their operand."""
 
 CASTS = {"_to_copy", "convert_element_type"}
-"""A change of floating dtype rounds in torch and is the identity in mathematics."""
+"""Changes of dtype. Between floating dtypes they round in PyTorch and are the identity in mathematics."""
 
-UNSEEN = {"device", "dtype", "layout", "memory_format", "non_blocking", "pin_memory"}
-"""Keywords that say where and how numbers are stored, not what they are."""
+STORAGE_KEYWORDS = {"device", "dtype", "layout", "memory_format", "non_blocking", "pin_memory"}
+"""Keyword arguments that say where and how numbers are stored; evaluation ignores them."""
 
 
 class UndecidedError(ArithmeticError):
-    """A comparison that enclosures leave open: a higher precision may decide it."""
+    """A comparison of overlapping enclosures; a higher precision may decide it."""
 
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Numbers of one kind, and what to do with them.
+    """One kind of numbers and its operations.
 
     `operations` maps an aten name to a function of values of type `value` (each has a `shape`) and Python numbers;
-    `lift` takes an input exactly, `literal` a constant tensor of the program, `scalar` a Python float of the program;
-    `gather(parts, index)` picks entries: 0 is zero, then follow the parts' entries in row-major order. `table` says
-    where an operation is added. `index_put` in a table is the one that accumulates.
+    `index_put` is the accumulating one. `lift` converts an input, `literal` a constant tensor of the program, `scalar`
+    a Python float of the program. `gather(parts, index)` picks entries: index 0 is zero, then follow the entries of all
+    parts in row-major order. `table` names the table and file of the operations, for messages.
     """
 
     name: str
@@ -73,12 +74,12 @@ def is_real(value: Any) -> bool:
 
 
 def accumulates(name: str, args: Sequence[Any]) -> bool:
-    """Whether an index_put adds to what is there, instead of replacing it."""
+    """Whether an operation is an index_put that adds to the present entries instead of replacing them."""
     return name == "index_put" and len(args) > 3 and bool(args[3])
 
 
 class _Evaluator(Interpreter):
-    """Runs a graph over an arithmetic."""
+    """An fx interpreter whose values belong to an arithmetic."""
 
     def __init__(self, graph: GraphModule, arithmetic: Arithmetic) -> None:
         super().__init__(graph)
@@ -86,7 +87,7 @@ class _Evaluator(Interpreter):
         self.function = graph.meta.get("function", "the function")
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
-        """One operation. A constant stays torch's until it meets a value or is computed with: then it is lifted."""
+        """One operation. A constant remains a tensor until it is combined with a value or computed with."""
         if target is operator.getitem:
             return target(*args)
         name, operations = overload_name(target), self.arithmetic.operations
@@ -102,10 +103,10 @@ class _Evaluator(Interpreter):
             return self._cast(target, args, kwargs)
         is_move = name in MOVES and not accumulates(name, args)
         if name in operations and not (is_move and name == "index_put"):
-            options = {key: self._number(value) for key, value in kwargs.items() if key not in UNSEEN}
+            options = {key: self._number(value) for key, value in kwargs.items() if key not in STORAGE_KEYWORDS}
             try:
                 return operations[name](*self._operands(name, args), **options)
-            except TypeError as error:  # an overload with arguments that the table's function does not take
+            except TypeError as error:  # an overload whose arguments the table's function does not take
                 raise self._unknown(target) from error
         if is_move:
             return self._move(target, self._operands(name, args), kwargs)
@@ -118,7 +119,7 @@ class _Evaluator(Interpreter):
         )
 
     def _number(self, leaf: Any) -> Any:
-        """A float of the program as a value, or as an integer where it is one; a tensor as a value."""
+        """A float of the program as an int where it is one, else as a value; a tensor as a value."""
         if isinstance(leaf, float):
             return int(leaf) if leaf.is_integer() else self.arithmetic.scalar(leaf)
         if isinstance(leaf, torch.Tensor):
@@ -126,7 +127,7 @@ class _Evaluator(Interpreter):
         return leaf
 
     def _operands(self, name: str, args: Any) -> list[Any]:
-        """The arguments as values, but for positions."""
+        """The arguments as values; an argument that holds positions is left as it is."""
         return [arg if POSITIONS.get(name) == i else tree_map(self._number, arg) for i, arg in enumerate(args)]
 
     def _shape_alone(self, leaf: Any) -> Any:
@@ -136,7 +137,7 @@ class _Evaluator(Interpreter):
 
     def _cast(self, target: Any, args: Any, kwargs: Any) -> Any:
         dtype = kwargs.get("dtype", args[1] if len(args) > 1 else None)
-        if dtype is not None and not dtype.is_floating_point:  # a jump: no arithmetic here follows the data across it
+        if dtype is not None and not dtype.is_floating_point:  # rounding to integers: no arithmetic supports it
             raise self._unknown(target)
         return args[0]
 
@@ -155,23 +156,23 @@ class _Evaluator(Interpreter):
 
         places = tree_map(positions, args)
         is_padded = overload_name(target) == "constant_pad_nd" and len(args) > 2 and args[2] != 0
-        if is_padded or "reduce" in getattr(target, "_overloadname", ""):  # what it fills in or adds is no entry
+        if is_padded or "reduce" in getattr(target, "_overloadname", ""):  # the result holds other values than entries
             raise self._unknown(target)
-        moved = target(*places, **{key: value for key, value in kwargs.items() if key not in UNSEEN})
+        moved = target(*places, **{key: value for key, value in kwargs.items() if key not in STORAGE_KEYWORDS})
         return tree_map(lambda index: self.arithmetic.gather(parts, index.numpy()), moved)
 
 
 def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
-    """The graph's outputs over the arithmetic, one value each; tensors among `inputs` are lifted exactly.
+    """The outputs of the graph over an arithmetic, one value each; tensors in `inputs` are lifted exactly.
 
-    Raises UnknownOperationError, in one line that names the operation, the function and the table to add it to, and
-    UndecidedError where a comparison of enclosures is open.
+    Raises UnknownOperationError, which names the operation, the function and the table to extend, and UndecidedError
+    where a comparison of enclosures cannot be decided.
     """
     lifted = [arithmetic.lift(value) if isinstance(value, torch.Tensor) else value for value in inputs]
     with torch.no_grad():
         try:
             result = _Evaluator(graph, arithmetic).run(*lifted, enable_io_processing=False)
-        except (UnknownOperationError, UndecidedError) as error:  # without the lines that the interpreter adds
+        except (UnknownOperationError, UndecidedError) as error:  # the interpreter appends lines to the message
             raise type(error)(str(error).splitlines()[0]) from None
     results = list(result) if isinstance(result, (list, tuple)) else [result]
     return [arithmetic.literal(value) if is_real(value) else value for value in results]

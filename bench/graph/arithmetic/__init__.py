@@ -1,4 +1,4 @@
-"""Arithmetics in which a traced graph is evaluated: balls, limbs, integers, magnitudes, bounds, polynomials.
+"""Arithmetics over which a traced graph is evaluated: balls, limbs, integers, magnitudes, error bounds, polynomials.
 
-May import graph; imports no problem or method.
+May import graph and `storage.schema`.
 """

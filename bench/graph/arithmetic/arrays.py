@@ -1,4 +1,4 @@
-"""What arithmetics on numpy arrays share: shapes, reductions over dimensions, and gathering."""
+"""Functions shared by arithmetics on numpy arrays: shapes, reductions over dimensions, and gathering."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Array = np.ndarray[Any, Any]
 
 
 def dims_of(x: Any, dims: Any) -> tuple[int, ...]:
-    """Non-negative dimensions of a reduction; none named means all."""
+    """The dimensions of a reduction as non-negative numbers; all of them where none is named."""
     named = (dims,) if isinstance(dims, int) else tuple(dims or range(len(x.shape)))
     return tuple(dim % max(1, len(x.shape)) for dim in named) if x.shape else ()
 
 
 def count_of(x: Any, dims: Any) -> int:
-    """How many entries a reduction over `dims` takes together."""
+    """Number of entries that a reduction over `dims` combines into one."""
     count = 1
     for dim in dims_of(x, dims):
         count *= x.shape[dim]
@@ -26,24 +26,24 @@ def count_of(x: Any, dims: Any) -> int:
 
 
 def gather_entries(parts: Sequence[Array], index: Array, zero: Any) -> Array:
-    """Entries by position in `zero, *parts` (flattened in row-major order); shaped like `index`."""
+    """The entries of [zero, *parts], flattened in row-major order, at the positions `index`; shaped like `index`."""
     pool = np.concatenate([np.array([zero], dtype=parts[0].dtype), *(part.ravel() for part in parts)])
     return np.asarray(pool[index], dtype=parts[0].dtype).reshape(index.shape)
 
 
 def expand(x: Array, shape: Sequence[int], implicit: bool = False) -> Array:
-    """Broadcast to `shape`, in which −1 keeps a dimension."""
+    """Broadcast to `shape`; −1 in `shape` keeps a dimension."""
     lead = len(shape) - x.ndim
     return np.broadcast_to(x, [x.shape[i - lead] if n == -1 else n for i, n in enumerate(shape)])
 
 
 def transpose(x: Array, one: int, other: int) -> Array:
-    """Two dimensions exchanged."""
+    """Exchange two dimensions; a scalar is returned as it is."""
     return np.swapaxes(x, one, other) if x.ndim else x
 
 
 def index_put(x: Array, indices: Any, values: Array, accumulate: bool = True) -> Array:
-    """Entries added at positions given by integer or boolean tensors."""
+    """x with `values` added at the positions given by integer or boolean tensors."""
     places: Any = tuple(slice(None) if index is None else index.numpy() for index in indices)
     out = x.copy()
     np.add.at(out, places, values)
@@ -51,7 +51,7 @@ def index_put(x: Array, indices: Any, values: Array, accumulate: bool = True) ->
 
 
 def scatter_add(x: Array, dim: int, index: torch.Tensor, source: Array) -> Array:
-    """Entries of `source` added to x along a dimension, at the places in `index`."""
+    """x with the entries of `source` added along a dimension at the positions in `index`."""
     places = list(np.indices(index.shape))
     places[dim] = index.numpy()
     out = x.copy()
@@ -69,4 +69,4 @@ SAME_ENTRIES: Mapping[str, Callable[..., Array]] = {
     "transpose": transpose,
     "view": lambda x, shape: x.reshape(shape),
 }
-"""Moves that numpy does without touching the entries; an arithmetic may take them into its table for speed."""
+"""Moves of entries that numpy supports directly, for the table of an arithmetic. They are faster than gathering."""

@@ -1,6 +1,6 @@
-"""Numbers with a proved radius: numpy object arrays of FLINT's `arb` (Johansson 2017, doi 10.1109/TC.2017.2690633).
+"""Ball arithmetic: numpy object arrays of FLINT's `arb` (Johansson 2017, doi 10.1109/TC.2017.2690633).
 
-Any operation; the precision is that of FLINT's context. A ball contains what exact arithmetic would give.
+A ball is a midpoint and a radius; it contains the value of exact arithmetic. The precision is that of FLINT's context.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from gradiometer.graph.literals import half_unit, literal_precision
 
 
 def as_array(value: Any) -> Array:
-    """An object array, also of what numpy let decay to a scalar."""
+    """An object array; numpy returns a bare object where a result has no dimensions."""
     return np.asarray(value, dtype=object)
 
 
 def entrywise(function: Callable[..., Any], arity: int = 1) -> Callable[..., Array]:
-    """A function of balls, broadcast over arrays of them and Python integers."""
+    """A function of balls, broadcast over arrays of balls and Python integers."""
     broadcast = np.frompyfunc(function, arity, 1)
     return lambda *operands: as_array(broadcast(*operands))
 
@@ -56,39 +56,39 @@ def subtract(a: Any, b: Any, alpha: Any = None) -> Array:
 
 
 def divide(a: Any, b: Any) -> Array:
-    """The quotient a / b; an exact integer divides as it is."""
+    """The quotient a / b; a Python integer is exact."""
     return entrywise(lambda x, y: arb(x) / y, 2)(a, b)
 
 
 def power(a: Any, exponent: Any) -> Array:
-    """A power; an integer one by repeated products, so that a negative base is welcome."""
+    """A power. An integer exponent is computed by products, which allows a negative base."""
     return entrywise(lambda x, y: arb(x) ** y, 2)(a, exponent)
 
 
 def mm(a: Array, b: Array) -> Array:
-    """(m × k) (k × n), by FLINT's blocked product."""
+    """The product (m × k) (k × n), by FLINT."""
     (rows, inner), (_, columns) = a.shape, b.shape
     product = arb_mat(rows, inner, a.ravel().tolist()) * arb_mat(inner, columns, b.ravel().tolist())
     return as_array(product.entries()).reshape(rows, columns)
 
 
 def bmm(a: Array, b: Array) -> Array:
-    """(batch × m × k) (batch × k × n)."""
+    """The products (batch × m × k) (batch × k × n)."""
     return np.stack([mm(one, other) for one, other in zip(a, b, strict=True)])
 
 
 def sum_over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
-    """Sum over `dims`, all of them where none is named."""
+    """The sum over `dims`; over all dimensions where none is named."""
     return as_array(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim))
 
 
 def mean(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
-    """The sum over an exact count."""
+    """The sum divided by the exact number of entries."""
     return divide(sum_over(x, dims, keepdim), count_of(x, dims))
 
 
 def reduced(take: Callable[..., Array]) -> Callable[..., Array]:
-    """A two-operand function as a reduction over dimensions."""
+    """A reduction over dimensions by a function of two operands."""
 
     def over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
         axes = dims_of(x, dims)
@@ -101,7 +101,7 @@ def reduced(take: Callable[..., Array]) -> Callable[..., Array]:
 
 
 def clamp(x: Array, low: Any = None, high: Any = None) -> Array:
-    """Kept between two numbers or arrays."""
+    """x limited to the range from `low` to `high`, numbers or arrays."""
     raised = x if low is None else maximum(x, low)
     return raised if high is None else minimum(raised, high)
 
@@ -111,7 +111,7 @@ def _is_greater(a: Any, b: Any) -> bool:
         return True
     if a <= b:
         return False
-    raise UndecidedError("two enclosures overlap, so their order is open")
+    raise UndecidedError("two enclosures overlap, so their order cannot be decided")
 
 
 def _is_equal(a: Any, b: Any) -> bool:
@@ -119,11 +119,11 @@ def _is_equal(a: Any, b: Any) -> bool:
         return True
     if a != b:
         return False
-    raise UndecidedError("two enclosures overlap, so their equality is open")
+    raise UndecidedError("two enclosures overlap, so their equality cannot be decided")
 
 
 def comparison(holds: Callable[[arb, arb], bool]) -> Callable[[Any, Any], torch.Tensor]:
-    """A boolean tensor of an order or equality of balls; raises UndecidedError where it is open."""
+    """A comparison of balls as a boolean tensor. Raises UndecidedError where balls overlap."""
     broadcast = np.frompyfunc(lambda a, b: holds(arb(a), arb(b)), 2, 1)
     return lambda a, b: torch.from_numpy(np.asarray(broadcast(a, b), dtype=bool))
 
@@ -134,13 +134,13 @@ def sign(x: Array) -> Array:
 
 
 def is_largest(x: Array, dims: Any) -> torch.Tensor:
-    """Where an entry is the largest along `dims`; raises UndecidedError where two enclosures overlap."""
+    """Whether an entry is the largest along `dims`. Raises UndecidedError where balls overlap."""
     largest = reduced(entrywise(lambda a, b: a if _is_greater(a, b) else b, 2))(x, dims, True)
     return torch.from_numpy(np.asarray(entrywise(_is_equal, 2)(x, np.broadcast_to(largest, x.shape)), dtype=bool))
 
 
 def argmax(x: Array, dim: int, keepdim: bool = False) -> torch.Tensor:
-    """The first place of the largest entry along a dimension."""
+    """The first index of the largest entry along a dimension."""
     return is_largest(x, dim).int().argmax(dim, keepdim)
 
 
@@ -197,7 +197,10 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 @dataclass
 class Widening:
-    """Widens the rounded constants of a program to the interval they were rounded from, and notes the coarsest."""
+    """Replaces each rounded constant of a program by the interval of numbers that round to it.
+
+    `count` is the number of constants replaced, `coarsest` the lowest precision among them, in bits.
+    """
 
     coarsest: int = 53
     count: int = 0
@@ -211,17 +214,17 @@ class Widening:
         return arb(value, half_unit(value, precision))
 
     def tensor(self, constant: torch.Tensor) -> Array:
-        """A constant tensor's entries, each in the tensor's own dtype."""
+        """A constant tensor as balls; its dtype is the precision to which entries may have been rounded."""
         return entrywise(lambda value: self.number(value, constant.dtype))(constant.detach().cpu().double().numpy())
 
 
 def lift(tensor: torch.Tensor) -> Array:
-    """A tensor's entries as exact balls."""
+    """The entries of a tensor as exact balls."""
     return entrywise(arb)(tensor.detach().cpu().double().numpy())
 
 
 def balls(widening: Widening | None = None) -> Arithmetic:
-    """The arithmetic; without a widening, the program's constants are taken at face value."""
+    """Ball arithmetic. Without a widening, the constants of the program are exact."""
     return Arithmetic(
         name="balls",
         table="OPERATIONS in bench/graph/arithmetic/balls.py",

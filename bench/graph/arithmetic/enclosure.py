@@ -1,4 +1,4 @@
-"""Exact values as three float64 arrays: hi + lo, and a radius that the true value stays within."""
+"""Exact results of a graph as three float64 arrays: hi + lo, and a radius that bounds the remaining error."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from gradiometer.graph.trace import UnknownOperationError
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 FIRST_PRECISION, LAST_PRECISION = 128, 8192
-"""Bits that balls begin with and double up to."""
+"""First and last precision of balls in bits; the precision is doubled in between."""
 SLACK = 1 + 2.0**-40
-"""Makes a radius that was itself computed in float64 an upper bound."""
+"""Factor that makes a radius computed in float64 an upper bound in spite of its own rounding errors."""
 
 
 class PrecisionError(ArithmeticError):
-    """Balls that stay too wide, however high the precision, or lie past float64's range."""
+    """A result whose balls are too wide at any precision, or that overflows float64."""
 
 
 @dataclass(frozen=True)
 class Enclosure:
-    """|true value − (hi + lo)| ≤ radius, entry by entry, shaped alike; hi is the nearest float64 or its neighbour."""
+    """|true value − (hi + lo)| ≤ radius for every entry; hi is the float64 nearest to it, or that one's neighbour."""
 
     hi: Array
     lo: Array
@@ -41,14 +41,14 @@ class Enclosure:
 
 
 def _two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """The rounded sum and its error, exactly (Knuth)."""
+    """The rounded sum and its exact error (Knuth)."""
     total = a + b
     shadow = total - a
     return total, (a - (total - shadow)) + (b - shadow)
 
 
 def _two_product(a: Any, b: float) -> tuple[Any, Any]:
-    """The rounded product and its error, exactly (Dekker)."""
+    """The rounded product and its exact error (Dekker)."""
     parts = []
     for x in (a, b):
         scaled = x * (2.0**27 + 1)
@@ -60,9 +60,9 @@ def _two_product(a: Any, b: float) -> tuple[Any, Any]:
 
 
 def of_limbs(value: Limbs) -> Enclosure:
-    """The sum of the limbs, largest first, until what is left cannot matter. Raises RangeError near float64's end."""
+    """The sum of the limbs, from the largest to those below 2⁻¹³⁰ of it. Raises RangeError close to overflow."""
     if WIDTH * value.top > 1000:
-        raise RangeError("a result is close to float64's largest number, or past it")
+        raise RangeError("a result is close to the largest float64 or overflows")
     hi = lo = rest = np.zeros(value.shape)
     for place in range(value.top - 1, value.low - 1, -1):
         unit = math.ldexp(1.0, WIDTH * place)
@@ -71,7 +71,7 @@ def of_limbs(value: Limbs) -> Enclosure:
         rest = rest + np.abs(error)
         smallest = float(np.min(np.abs(hi), initial=math.inf))
         if unit < smallest * 2.0**-130:
-            rest = rest + unit  # limbs below this one add up to less than its unit
+            rest = rest + unit  # the sum of all lower limbs is below the unit of this one
             break
     hi, lo = _two_sum(hi, lo)
     if value.denominator != 1:
@@ -81,7 +81,7 @@ def of_limbs(value: Limbs) -> Enclosure:
 
 def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array, Array, Array]:
     if denominator > EXACT:
-        raise RangeError(f"a denominator of {denominator} is past 2^53")
+        raise RangeError(f"expected a denominator up to 2^53, found {denominator}")
     below = float(denominator)
     quotient = hi / below
     product, error = _two_product(quotient, below)
@@ -92,7 +92,7 @@ def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array
 
 
 def of_integers(value: Integers) -> Enclosure:
-    """Correctly rounded twice; the radius is what two float64 do not hold."""
+    """hi and lo are correctly rounded; the radius is the rest."""
     rows = []
     for entry in value.fractions():
         hi = float(entry)
@@ -107,12 +107,12 @@ def _of_rows(rows: list[tuple[float, float, float]], shape: tuple[int, ...]) -> 
 
 
 def of_ball(ball: arb) -> tuple[float, float, float]:
-    """One ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError past float64."""
+    """A ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError for overflow."""
     if not ball.is_finite():
         return math.nan, math.nan, math.inf
     hi = float(ball.mid())
     if math.isinf(hi):
-        raise PrecisionError("a value is past float64's range")
+        raise PrecisionError("a value overflows float64")
     rest = ball - hi
     lo = float(rest.mid())
     return hi, lo, math.nextafter(float((rest - lo).abs_upper()), math.inf)
@@ -125,7 +125,7 @@ def of_balls(values: np.ndarray[Any, Any]) -> Enclosure:
 
 @dataclass(frozen=True)
 class Exact:
-    """A graph's results with a proved radius; `engine` is limbs, integers or balls, `precision` the balls' bits."""
+    """Results with proved radii; `engine` is limbs, integers or balls, `precision` the bits of the balls."""
 
     results: tuple[Enclosure, ...]
     engine: str
@@ -133,21 +133,21 @@ class Exact:
 
 
 Tolerance = Callable[[int, Array], Array]
-"""(which result, its hi) → the largest radius allowed, entry by entry."""
+"""(index of a result, its hi) → the largest radius allowed for each entry."""
 
 
 def in_limbs(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
-    """The graph's results through float64 BLAS. Raises RangeError and UnknownOperationError: limbs do not serve."""
+    """The results in limbs, computed by float64 BLAS. Raises RangeError and UnknownOperationError; then use balls."""
     return Exact(tuple(of_limbs(value) for value in evaluate(graph, inputs, LIMBS)), "limbs")
 
 
 def in_integers(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
-    """The same in arbitrary integers; inputs must be finite."""
+    """The results in integers of any size; inputs must be finite."""
     return Exact(tuple(of_integers(value) for value in evaluate(graph, inputs, INTEGERS)), "integers")
 
 
 def in_balls(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tolerance) -> Exact:
-    """The same in balls, the precision doubled until every radius is within the tolerance. Raises PrecisionError."""
+    """The results in balls; the precision doubles until all radii are within the tolerance. Raises PrecisionError."""
     precision = FIRST_PRECISION
     while precision <= LAST_PRECISION:
         with ctx.workprec(precision):
@@ -162,10 +162,9 @@ def in_balls(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tole
 
 
 def exact(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tolerance) -> Exact:
-    """The graph's results, each entry's radius within the tolerance: through limbs where they serve, else balls.
+    """The results with radii within the tolerance, in limbs where possible, else in balls.
 
-    `inputs` are taken exactly, whatever their dtype; the program's constants at face value. Raises
-    UnknownOperationError and PrecisionError.
+    Inputs of any dtype and the constants of the program are exact. Raises UnknownOperationError and PrecisionError.
     """
     try:
         found = in_limbs(graph, inputs)

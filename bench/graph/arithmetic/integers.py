@@ -1,6 +1,6 @@
-"""Exact sums and products in arbitrary integers: slow, simple, and independent of balls and limbs, which it checks.
+"""Exact sums and products of integers of any size. Slow and simple; tests compare balls and limbs with it.
 
-A value is an object array of Python integers over 2^shift · denominator; matrix products are FLINT's `fmpz_mat`.
+A value is an object array of Python integers over 2^shift · denominator; matrix products use FLINT's `fmpz_mat`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from gradiometer.graph.evaluate import Arithmetic
 
 @dataclass(frozen=True)
 class Integers:
-    """Exact numbers: numerators / (2^shift · denominator), one shift and one odd denominator for all entries."""
+    """Exact numbers: numerators / (2^shift · denominator), with one shift and one odd denominator for all entries."""
 
     numerators: Array
     shift: int = 0
@@ -44,7 +44,7 @@ def _array(values: Any) -> Array:
 
 
 def of_floats(values: Array) -> Integers:
-    """Finite float64 values, exactly, over the smallest common power of two."""
+    """Finite float64 values, exactly, over their smallest common power of two."""
     ratios = [value.as_integer_ratio() for value in values.ravel().tolist()]
     shift = max((below.bit_length() - 1 for _, below in ratios), default=0)
     numerators = _array([above << (shift - below.bit_length() + 1) for above, below in ratios])
@@ -52,14 +52,14 @@ def of_floats(values: Array) -> Integers:
 
 
 def operand(value: Any) -> Integers:
-    """A Python number as it is."""
+    """A Python number as Integers; Integers as they are."""
     if isinstance(value, Integers):
         return value
     return Integers(_array(value)) if isinstance(value, int) else of_floats(np.asarray(value, dtype=np.float64))
 
 
 def mm(a: Integers, b: Integers) -> Integers:
-    """(m × k) (k × n)."""
+    """The product (m × k) (k × n)."""
     (rows, inner), (_, columns) = a.shape, b.shape
     left = fmpz_mat(rows, inner, a.numerators.ravel().tolist())
     right = fmpz_mat(inner, columns, b.numerators.ravel().tolist())
@@ -68,14 +68,14 @@ def mm(a: Integers, b: Integers) -> Integers:
 
 
 def multiply(a: Any, b: Any) -> Integers:
-    """Entry by entry, broadcast."""
+    """The product entry by entry, broadcast."""
     one, other = operand(a), operand(b)
     product = _array(one.numerators * other.numerators)
     return Integers(product, one.shift + other.shift, one.denominator * other.denominator)
 
 
 def add(a: Any, b: Any, alpha: Any = 1) -> Integers:
-    """The sum a + alpha·b, over the common denominator."""
+    """The sum a + alpha·b."""
     one, other = operand(a), multiply(b, alpha)
     shift, common = max(one.shift, other.shift), lcm(one.denominator, other.denominator)
     left, right = (x.numerators * ((common // x.denominator) << (shift - x.shift)) for x in (one, other))
@@ -96,7 +96,7 @@ def power(a: Integers, exponent: int) -> Integers:
 
 
 def sum_over(x: Integers, dims: Any = None, keepdim: bool = False) -> Integers:
-    """Sum over `dims`, all of them where none is named."""
+    """The sum over `dims`; over all dimensions where none is named."""
     total = np.sum(x.numerators, axis=dims_of(x, dims), keepdims=keepdim)
     return Integers(_array(total), x.shift, x.denominator)
 
@@ -112,7 +112,7 @@ def _gather(parts: list[Integers], index: Array) -> Integers:
 
 
 def lift(tensor: torch.Tensor) -> Integers:
-    """A tensor's entries, exactly."""
+    """The entries of a tensor, exactly."""
     return of_floats(tensor.detach().cpu().double().numpy())
 
 

@@ -1,9 +1,9 @@
-"""Exact sums and products at the speed of float64 BLAS: matrices of integers, split into 20-bit signed limbs.
+"""Exact sums and products at the speed of float64 BLAS: integers split into signed limbs of 20 bits.
 
-A value is Σⱼ limbs[j] · 2^(20(j + low)) / denominator, its limbs float64 arrays of integers. A product of limbs sums K
-integers of at most 2^19 · 2^19: exact in float64 while it stays below 2⁵³, which is checked, and halved until it does;
-carries go up by rounding to nearest. For graphs of products, sums, and divisions by integers. Compare Ozaki et al.
-2012, doi 10.1007/s11075-011-9478-1.
+A value is Σⱼ limbs[j] · 2^(20(j + low)) / denominator; its limbs are float64 arrays of integers. A product of limbs is
+a sum of K integers of at most 2^19 · 2^19. It is exact in float64 while it stays below 2⁵³; this is checked, and K is
+halved until it holds. Carries round to nearest. For graphs of products, sums, and divisions by integers. Compare Ozaki
+et al. 2012, doi 10.1007/s11075-011-9478-1.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from gradiometer.graph.evaluate import Arithmetic
 WIDTH = 20
 BASE = 2.0**WIDTH
 EXACT = 2.0**53
-"""Float64 holds every integer up to here."""
+"""Float64 represents every integer up to this one."""
 MOST_LIMBS = 48
-"""Beyond 960 bits float64's own exponents end, and balls are faster anyhow."""
+"""Most limbs of a value. Beyond 960 bits the exponents of float64 end, and balls are faster."""
 
 
 class RangeError(ArithmeticError):
-    """Values that limbs do not hold: not finite, or spread over too many binades. Balls hold them."""
+    """Values that limbs cannot represent: not finite, or with too large a range of exponents. Use balls instead."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +47,28 @@ class Limbs:
 
     @property
     def top(self) -> int:
-        """One past the place of the most significant limb."""
+        """One more than the place of the most significant limb."""
         return self.low + len(self.limbs)
 
     def at(self, place: int) -> Array:
-        """The limb whose unit is 2^(20·place), a zero where there is none."""
+        """The limb with the unit 2^(20·place); zero where there is none."""
         there = self.low <= place < self.top
         return self.limbs[place - self.low] if there else np.zeros(())
 
     def each(self, function: Callable[..., Array], *args: Any, **kwargs: Any) -> Limbs:
-        """A linear function that only moves entries, limb by limb."""
+        """Apply a function that only moves entries to every limb."""
         return Limbs(tuple(function(limb, *args, **kwargs) for limb in self.limbs), self.low, self.denominator)
 
 
-def peak(limbs: Sequence[Array]) -> float:
-    """The largest limb."""
+def largest_limb(limbs: Sequence[Array]) -> float:
+    """The largest absolute value of any limb."""
     return max((float(max(limb.max(), -limb.min())) for limb in limbs if limb.size), default=0.0)
 
 
 def split(values: Array) -> Limbs:
-    """Float64 values as limbs, exactly. Raises RangeError for what is not finite or too widely spread."""
+    """Float64 values as limbs, exactly. Raises RangeError."""
     if not np.isfinite(values).all():
-        raise RangeError("limbs hold finite numbers only")
+        raise RangeError("expected finite numbers")
     significand, exponent = np.frexp(values[values != 0])
     if not significand.size:
         return Limbs((np.zeros_like(values),))
@@ -77,7 +77,7 @@ def split(values: Array) -> Limbs:
     low = int(last.min()) // WIDTH
     count = -(-(int(exponent.max()) - low * WIDTH) // WIDTH)
     if count > MOST_LIMBS or abs(low) > MOST_LIMBS:
-        raise RangeError(f"limbs would need {count} of 20 bits from 2^{low * WIDTH}, at most {MOST_LIMBS} are kept")
+        raise RangeError(f"{count} limbs from 2^{low * WIDTH} are needed, at most {MOST_LIMBS} are supported")
     rest, limbs = values, []
     for j in range(count - 1, 0, -1):
         unit = 2.0 ** (WIDTH * (j + low))
@@ -87,8 +87,8 @@ def split(values: Array) -> Limbs:
     return Limbs((rest * 2.0 ** (-WIDTH * low), *limbs[::-1]), low)
 
 
-def carried(columns: Sequence[Array], low: int, denominator: int) -> Limbs:
-    """Limbs brought below 2^19 by carrying, without the zero limbs at either end. Overwrites the columns it can."""
+def carry(columns: Sequence[Array], low: int, denominator: int) -> Limbs:
+    """Reduce limbs to at most 2^19 by carrying, and drop zero limbs at both ends. Overwrites writeable columns."""
     limbs: list[Array] = []
     over: Array | None = None
     for given in columns:
@@ -111,12 +111,15 @@ def carried(columns: Sequence[Array], low: int, denominator: int) -> Limbs:
         limbs.pop(0)
         low += 1
     if len(limbs) > MOST_LIMBS or abs(low) > MOST_LIMBS:
-        raise RangeError(f"a result needs {len(limbs)} limbs from 2^{low * WIDTH}, at most {MOST_LIMBS} are kept")
+        raise RangeError(f"{len(limbs)} limbs from 2^{low * WIDTH} are needed, at most {MOST_LIMBS} are supported")
     return Limbs(tuple(limbs), low, denominator)
 
 
 def _convolved(a: Limbs, b: Limbs, product: Callable[[int, int], Array]) -> Limbs:
-    """The product of two numbers written in limbs, as polynomials in 2^20 multiply; product(i, j) is of two limbs."""
+    """The product of two values: limbs multiply like the coefficients of polynomials in 2^20.
+
+    `product(i, j)` multiplies limb i of a by limb j of b.
+    """
     columns = []
     for k in range(len(a.limbs) + len(b.limbs) - 1):
         first, last = max(0, k - len(b.limbs) + 1), min(k, len(a.limbs) - 1)
@@ -124,19 +127,19 @@ def _convolved(a: Limbs, b: Limbs, product: Callable[[int, int], Array]) -> Limb
         for i in range(first + 1, last + 1):
             column += product(i, k - i)
         columns.append(column)
-    return carried(columns, a.low + b.low, a.denominator * b.denominator)
+    return carry(columns, a.low + b.low, a.denominator * b.denominator)
 
 
 def _is_exact(a: Limbs, b: Limbs, length: int) -> bool:
-    # a column's entries, and the carry into it, stay integers below 2^53
+    """Whether sums of products of limbs, with the carry, are integers below 2^53."""
     terms = min(len(a.limbs), len(b.limbs)) * length
-    return (terms + 1) * max(peak(a.limbs), 1.0) * max(peak(b.limbs), 1.0) < EXACT
+    return (terms + 1) * max(largest_limb(a.limbs), 1.0) * max(largest_limb(b.limbs), 1.0) < EXACT
 
 
 def _limb_product(a: Limbs, b: Limbs) -> Callable[[int, int], Array]:
-    """Products of limbs of two matrices, over those inner places alone where both have something.
+    """Products of limbs of two matrices, over those inner indices only where both limbs have nonzero entries.
 
-    The lowest limb holds the last bits of the few smallest entries, so most of it is zero.
+    This is faster because the lowest limb is mostly zero: only the smallest entries reach it.
     """
     columns = [limb.any(axis=0) for limb in a.limbs]
     rows = [limb.any(axis=1) for limb in b.limbs]
@@ -151,12 +154,12 @@ def _limb_product(a: Limbs, b: Limbs) -> Callable[[int, int], Array]:
 
 
 def mm(a: Limbs, b: Limbs) -> Limbs:
-    """(m × k) (k × n); a long inner dimension is halved until limb products are exact."""
+    """The product (m × k) (k × n). A long inner dimension is halved until products of limbs are exact."""
     inner = a.shape[1]
     if _is_exact(a, b, inner):
         return _convolved(a, b, _limb_product(a, b))
     if inner < 2:
-        raise RangeError("limbs are too large for exact products")
+        raise RangeError("products of limbs would not be exact")
     half = inner // 2
     left = mm(a.each(lambda x: x[:, :half]), b.each(lambda x: x[:half]))
     right = mm(a.each(lambda x: x[:, half:]), b.each(lambda x: x[half:]))
@@ -164,24 +167,24 @@ def mm(a: Limbs, b: Limbs) -> Limbs:
 
 
 def operand(value: Any) -> Limbs:
-    """A Python number as limbs."""
+    """A Python number as limbs; limbs as they are."""
     if isinstance(value, Limbs):
         return value
     if isinstance(value, int) and abs(value) > EXACT:
-        raise RangeError(f"limbs take integers up to 2^53, found {value}")
+        raise RangeError(f"expected an integer up to 2^53, found {value}")
     return split(np.asarray(value, dtype=np.float64))
 
 
 def multiply(a: Any, b: Any) -> Limbs:
-    """Entry by entry, broadcast."""
+    """The product entry by entry, broadcast."""
     one, other = operand(a), operand(b)
     if not _is_exact(one, other, 1):
-        raise RangeError("limbs are too large for exact products")
+        raise RangeError("products of limbs would not be exact")
     return _convolved(one, other, lambda i, j: np.multiply(one.limbs[i], other.limbs[j]))
 
 
 def add(a: Any, b: Any, alpha: Any = 1) -> Limbs:
-    """The sum a + alpha·b, over the common denominator."""
+    """The sum a + alpha·b."""
     one, other = operand(a), operand(b) if alpha == 1 else multiply(b, alpha)
     common = lcm(one.denominator, other.denominator)
     one = one if common == one.denominator else multiply(one, common // one.denominator)
@@ -189,7 +192,7 @@ def add(a: Any, b: Any, alpha: Any = 1) -> Limbs:
     shape = np.broadcast_shapes(one.shape, other.shape)
     low, top = min(one.low, other.low), max(one.top, other.top)
     columns = [np.broadcast_to(one.at(place) + other.at(place), shape) for place in range(low, top)]
-    return carried(columns, low, common)
+    return carry(columns, low, common)
 
 
 def negative(a: Limbs) -> Limbs:
@@ -203,30 +206,30 @@ def subtract(a: Any, b: Any, alpha: Any = 1) -> Limbs:
 
 
 def divide(a: Any, b: Any) -> Limbs:
-    """Division by one number, whose odd part joins the denominator. Raises RangeError for any other divisor."""
+    """Division by one number; its odd part is stored in the denominator. Raises RangeError for any other divisor."""
     if isinstance(b, Limbs):
-        raise RangeError("limbs divide by Python numbers only")
+        raise RangeError("expected a Python number as the divisor")
     numerator, below = float(b).as_integer_ratio()
     if numerator == 0 or float(b) != b:
-        raise RangeError(f"limbs do not divide by {b}")
+        raise RangeError(f"expected a divisor that float64 represents and that is not 0, found {b}")
     twos = numerator & -numerator
     scaled = multiply(a, (below if b > 0 else -below) / twos)
     return Limbs(scaled.limbs, scaled.low, scaled.denominator * (abs(numerator) // twos))
 
 
 def power(a: Limbs, exponent: Any) -> Limbs:
-    """A small positive integer power."""
+    """An integer power from 1 to 8."""
     if not isinstance(exponent, int) or not 0 < exponent < 9:
-        raise RangeError(f"limbs have no power {exponent}")
+        raise RangeError(f"expected an integer exponent from 1 to 8, found {exponent}")
     return a if exponent == 1 else multiply(a, power(a, exponent - 1))
 
 
 def sum_over(x: Limbs, dims: Any = None, keepdim: bool = False) -> Limbs:
-    """Sum over `dims`, all of them where none is named."""
-    if count_of(x, dims) * (peak(x.limbs) + 1) >= EXACT:
+    """The sum over `dims`; over all dimensions where none is named."""
+    if count_of(x, dims) * (largest_limb(x.limbs) + 1) >= EXACT:
         raise RangeError("too many terms for an exact sum of limbs")
     columns = [np.asarray(np.sum(limb, axis=dims_of(x, dims), keepdims=keepdim)) for limb in x.limbs]
-    return carried(columns, x.low, x.denominator)
+    return carry(columns, x.low, x.denominator)
 
 
 def _moved(function: Callable[..., Array]) -> Callable[..., Limbs]:
@@ -235,7 +238,7 @@ def _moved(function: Callable[..., Array]) -> Callable[..., Limbs]:
 
 def _gather(parts: list[Limbs], index: Array) -> Limbs:
     if len({part.denominator for part in parts}) > 1:
-        raise RangeError("limbs gather numbers of one denominator")
+        raise RangeError("expected one denominator in all parts")
     low, top = min(part.low for part in parts), max(part.top for part in parts)
     limbs = [
         gather_entries([np.broadcast_to(part.at(place), part.shape) for part in parts], index, 0.0)
@@ -245,7 +248,7 @@ def _gather(parts: list[Limbs], index: Array) -> Limbs:
 
 
 def lift(tensor: torch.Tensor) -> Limbs:
-    """A tensor's entries, exactly. Raises RangeError."""
+    """The entries of a tensor, exactly. Raises RangeError."""
     return split(tensor.detach().cpu().double().numpy())
 
 

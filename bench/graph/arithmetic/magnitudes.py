@@ -1,8 +1,9 @@
-"""How large the terms were: B, the sum of the absolute values of a graph's terms, in float64.
+"""The sum of absolute terms of each result of a graph, in float64: its condition with respect to rounding.
 
-Every value carries itself and a magnitude M ≥ |value|: M(a ± b) = M(a) + M(b), M(a b) = M(a) M(b), and for a function
-max(|f|, |f′| M(x)). To first order B·u bounds what one rounding of every term can do (Higham, *Accuracy and Stability
-of Numerical Algorithms*, 3.1), so errors of gradients are read in units of u·B. An estimate: float64 throughout.
+Every value carries a magnitude M ≥ |value|: M(a ± b) = M(a) + M(b), M(a b) = M(a) M(b), and M(f(x)) = max(|f(x)|,
+|f′(x)| M(x)). To first order, rounding every term once changes a result by at most u·M, with u the unit roundoff
+(Higham, *Accuracy and Stability of Numerical Algorithms*, 3.1). Errors of gradients are measured in this unit. M is
+itself computed in float64, so it is an estimate.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from gradiometer.graph.trace import overload_name
 
 @dataclass(frozen=True)
 class Magnitude:
-    """A value and the size of its terms, shaped alike."""
+    """Values and their sums of absolute terms, of one shape."""
 
     value: Array
     terms: Array
@@ -44,7 +45,7 @@ class Magnitude:
 
 
 def operand(value: Any) -> Magnitude:
-    """A number as a single term."""
+    """A number as a single term; a Magnitude as it is."""
     if isinstance(value, Magnitude):
         return value
     array = np.asarray(value, dtype=np.float64)
@@ -58,13 +59,13 @@ def add(a: Any, b: Any, alpha: Any = 1) -> Magnitude:
 
 
 def divide(a: Any, b: Any) -> Magnitude:
-    """A quotient; a divisor that cancelled counts as often as its terms outweigh it."""
+    """The quotient; cancellation in the divisor increases the magnitude by the divisor's terms / |divisor|."""
     one, other = operand(a), operand(b)
     return Magnitude(one.value / other.value, one.terms * other.terms / (other.value * other.value))
 
 
 def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
-    """A product of any kind: of the values, and of the magnitudes."""
+    """A product of any kind, applied to the values and to the magnitudes."""
 
     def apply(a: Any, b: Any) -> Magnitude:
         one, other = operand(a), operand(b)
@@ -74,24 +75,24 @@ def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
 
 
 def linear(function: Callable[..., Array]) -> Callable[..., Magnitude]:
-    """A sum or a move: the same of the magnitudes."""
+    """A sum or a move of entries, applied to the values and to the magnitudes."""
     return lambda x, *args, **kwargs: Magnitude(function(x.value, *args, **kwargs), function(x.terms, *args, **kwargs))
 
 
 def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]) -> Callable[[Magnitude], Magnitude]:
-    """A function of one number, with its derivative as a function of x and y."""
+    """A function y of one number x; `slope` is its derivative as a function of x and y."""
 
     def apply(x: Magnitude) -> Magnitude:
         y = f(x.value)
         return Magnitude(
             y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.terms)
-        )  # exp(−inf) is 0, whatever 0·inf is
+        )  # fmax: for exp(−inf), 0·inf is NaN
 
     return apply
 
 
 def power(a: Any, exponent: Any) -> Magnitude:
-    """A power, by its derivative in the base and in the exponent."""
+    """A power, with its derivatives by the base and by the exponent."""
     one, other = operand(a), operand(exponent)
     y = one.value**other.value
     by_base = np.abs(other.value * one.value ** (other.value - 1)) * one.terms
@@ -100,7 +101,7 @@ def power(a: Any, exponent: Any) -> Magnitude:
 
 
 def extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
-    """The larger or smaller, with its own magnitude."""
+    """The larger or smaller operand, with the magnitude of that operand."""
 
     def apply(a: Any, b: Any) -> Magnitude:
         one, other = operand(a), operand(b)
@@ -111,7 +112,7 @@ def extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
 
 
 def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
-    """The same over dimensions."""
+    """The largest or smallest entry over dimensions."""
 
     def apply(x: Magnitude, dims: Any = None, keepdim: bool = False) -> Magnitude:
         axes = dims_of(x, dims)
@@ -123,22 +124,22 @@ def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
 
 
 def clamp(x: Magnitude, low: Any = None, high: Any = None) -> Magnitude:
-    """Kept between two numbers."""
+    """x limited to the range from `low` to `high`, two numbers."""
     return Magnitude(np.clip(x.value, low, high), np.maximum(x.terms, np.abs(np.clip(x.value, low, high))))
 
 
 def compared(holds: Callable[[Array, Array], Array]) -> Callable[[Any, Any], torch.Tensor]:
-    """A boolean tensor of a comparison of the values."""
+    """A comparison of the values, as a boolean tensor."""
     return lambda a, b: torch.from_numpy(np.asarray(holds(operand(a).value, operand(b).value)))
 
 
 def is_largest(x: Magnitude, dims: Any) -> torch.Tensor:
-    """Where a value is the largest along `dims`."""
+    """Whether a value is the largest along `dims`."""
     return torch.from_numpy(np.asarray(x.value == np.max(x.value, axis=dims_of(x, dims), keepdims=True)))
 
 
 def argmax(x: Magnitude, dim: int, keepdim: bool = False) -> torch.Tensor:
-    """The first place of the largest value along a dimension."""
+    """The first index of the largest value along a dimension."""
     return torch.from_numpy(np.asarray(np.argmax(x.value, axis=dim, keepdims=keepdim)))
 
 
@@ -170,7 +171,7 @@ def _gather(parts: list[Magnitude], index: Array) -> Magnitude:
 
 
 def lift(tensor: torch.Tensor) -> Magnitude:
-    """A tensor's entries as single terms."""
+    """The entries of a tensor as single terms."""
     return operand(tensor.detach().cpu().double().numpy())
 
 
@@ -237,7 +238,7 @@ MAGNITUDES = Arithmetic(
 
 
 def roundings(graph: GraphModule) -> int:
-    """At most how many roundings lie between an input and a result, to first order: every operation's, added up."""
+    """An upper bound on the number of roundings between an input and a result: the sum over all operations."""
     count = 0
     for node in graph.graph.nodes:
         if node.op == "call_function" and node.all_input_nodes:
@@ -247,16 +248,16 @@ def roundings(graph: GraphModule) -> int:
             elif name in ("sum", "mean", "cumsum", "index_put", "scatter_add") and isinstance(source, torch.Tensor):
                 count += source.numel()
             else:
-                count += 4  # a kernel's exp or tanh may be a few units off
+                count += 4  # exp or tanh may be off by a few units in the last place
     return count
 
 
-def sized(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
-    """Each of the graph's results in float64, and its B. Raises UnknownOperationError."""
-    with np.errstate(all="ignore"):  # a magnitude may be infinite where a value is not
+def values_and_terms(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
+    """The results of a graph in float64, with their sums of absolute terms. Raises UnknownOperationError."""
+    with np.errstate(all="ignore"):  # a magnitude may overflow where a value does not
         return evaluate(graph, inputs, MAGNITUDES)
 
 
 def absolute_terms(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Array]:
-    """B of each of the graph's results, shaped like it. Raises UnknownOperationError."""
-    return [found.terms for found in sized(graph, inputs)]
+    """The sum of absolute terms of each entry of each result of a graph. Raises UnknownOperationError."""
+    return [found.terms for found in values_and_terms(graph, inputs)]

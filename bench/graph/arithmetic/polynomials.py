@@ -1,8 +1,8 @@
-"""Whether a graph is a polynomial of its inputs, of which degree, and over which denominator.
+"""The degree and the denominator of a graph that is a polynomial of its inputs.
 
-Each value carries a bound on its degree in all inputs together and a denominator q such that q · value has integer
-coefficients. With integer inputs q · value is then an integer, so a ball of radius below 1/(2q) that contains 0 proves
-that a value is 0, and agreement at random integer points bounds the probability that two polynomials differ.
+Every value carries an upper bound on its degree in all inputs together, and a denominator q: q · value has integer
+coefficients. With integer inputs q · value is an integer, so a ball that contains 0 and has a radius below 1/(2q)
+proves that the value is 0. Agreement at random integer points bounds the probability that two polynomials differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gradiometer.graph.trace import UnknownOperationError
 
 @dataclass(frozen=True)
 class Polynomial:
-    """Polynomials of one shape: degree at most `degree`, integer coefficients over `denominator`."""
+    """An array of polynomials of degree at most `degree`; their coefficients are integers / `denominator`."""
 
     shape: tuple[int, ...]
     degree: int
@@ -37,10 +37,10 @@ def operand(value: Any) -> Polynomial:
 
 
 def constant(tensor: torch.Tensor) -> Polynomial:
-    """A constant tensor of the program: dyadic numbers over a common power of two."""
+    """A constant tensor of the program; its denominator is a power of two. Raises UnknownOperationError."""
     values = tensor.detach().cpu().double().numpy()
     if not np.isfinite(values).all():
-        raise UnknownOperationError("a constant that is not finite")
+        raise UnknownOperationError("expected finite constants")
     denominators = [value.as_integer_ratio()[1] for value in values.ravel().tolist()]
     return Polynomial(tuple(tensor.shape), 0, max(denominators, default=1))
 
@@ -56,15 +56,15 @@ def add(a: Any, b: Any, alpha: Any = 1) -> Polynomial:
 
 
 def multiply(a: Any, b: Any) -> Polynomial:
-    """A product, entry by entry."""
+    """A product entry by entry."""
     one, other = operand(a), operand(b)
     return Polynomial(_shape(one, other), one.degree + other.degree, one.denominator * other.denominator)
 
 
 def divide(a: Any, b: Any) -> Polynomial:
-    """Division by one number of the program; by anything else it is no polynomial."""
+    """Division by one number of the program. Raises UnknownOperationError for any other divisor."""
     if isinstance(b, Polynomial):
-        raise UnknownOperationError("a quotient is no polynomial")
+        raise UnknownOperationError("a quotient is not a polynomial")
     above, below = Fraction(b).as_integer_ratio()
     if above == 0:
         raise UnknownOperationError("a division by zero")
@@ -73,19 +73,19 @@ def divide(a: Any, b: Any) -> Polynomial:
 
 
 def power(a: Polynomial, exponent: Any) -> Polynomial:
-    """An integer power of at least 0."""
+    """A power with an integer exponent of at least 0. Raises UnknownOperationError for any other."""
     if not isinstance(exponent, int) or exponent < 0:
-        raise UnknownOperationError("such a power is no polynomial")
+        raise UnknownOperationError("a power with this exponent is not a polynomial")
     return Polynomial(a.shape, a.degree * exponent, a.denominator**exponent)
 
 
 def mm(a: Polynomial, b: Polynomial) -> Polynomial:
-    """(… m × k) (… k × n)."""
+    """The product (… m × k) (… k × n)."""
     return Polynomial((*a.shape[:-1], b.shape[-1]), a.degree + b.degree, a.denominator * b.denominator)
 
 
 def _moved(move: Callable[..., Array]) -> Callable[..., Polynomial]:
-    """A move, tried on a view of zeros that holds one number."""
+    """A move of entries. The new shape is found on a zero broadcast to the present shape, without allocating it."""
     return lambda x, *args, **kwargs: replace(x, shape=move(np.broadcast_to(0, x.shape), *args, **kwargs).shape)
 
 
@@ -101,7 +101,7 @@ def _gather(parts: list[Polynomial], index: Array) -> Polynomial:
 
 
 def _added(x: Polynomial, *operands: Any) -> Polynomial:
-    """Entries of the last operand added at some places."""
+    """x with entries of the last operand added at some positions."""
     return replace(add(x, replace(operands[-1], shape=())), shape=x.shape)
 
 
@@ -134,10 +134,10 @@ POLYNOMIALS = Arithmetic(
 
 
 def polynomial(graph: GraphModule, shapes: Sequence[Sequence[int]]) -> Polynomial | None:
-    """Degree and denominator over all results of a graph of inputs of these shapes; None where it is no polynomial."""
+    """Degree and denominator of all results of a graph, for inputs of these shapes; None if it is not a polynomial."""
     try:
         results = evaluate(graph, [Polynomial(tuple(shape), 1, 1) for shape in shapes], POLYNOMIALS)
-    except (UnknownOperationError, OverflowError, ValueError):  # a number of the program that is infinite or NaN
+    except (UnknownOperationError, OverflowError, ValueError):  # for a constant that is infinite or NaN
         return None
     entries = (sum(prod(result.shape) for result in results),)
     return Polynomial(entries, max(r.degree for r in results), lcm(*(r.denominator for r in results)))

@@ -1,4 +1,4 @@
-"""Derivative of a traced scalar function, as a graph of its own.
+"""The exact derivative of a traced scalar function, as a graph, from one rule per operation.
 
 May import graph only.
 """

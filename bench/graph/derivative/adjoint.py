@@ -1,7 +1,7 @@
-"""The derivative of a traced scalar function, exactly: a reverse sweep over its forward graph, itself ordinary torch.
+"""The exact derivative of a traced scalar function: a reverse sweep over its graph, written in PyTorch and traced.
 
-Traced in turn, the sweep is a graph like any other, for every arithmetic, and free of the rounded constants in torch's
-own backward formulas.
+The result is a graph like any other, which every arithmetic can evaluate. PyTorch's own backward formulas contain
+rounded constants and therefore do not serve.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_map
 
+from gradiometer.errors import GradiometerError
 from gradiometer.graph.derivative.cotangents import RULES
 from gradiometer.graph.evaluate import CASTS, LIKES, MOVES, POSITIONS, is_real
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
@@ -21,8 +22,8 @@ from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_
 Tensor = torch.Tensor
 
 
-def moved_back(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[Tensor]:
-    """The cotangents of the tensors of an operation that moves entries: each entry of g, added where it came from."""
+def cotangents_of_move(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[Tensor]:
+    """Cotangents of the operands of an operation that moves entries: each entry of g is added at its origin."""
     starts: list[tuple[int, torch.Size]] = []
     filled = 1
 
@@ -31,7 +32,7 @@ def moved_back(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[Tensor]:
         if not isinstance(leaf, Tensor):
             return leaf
         if not is_real(leaf):
-            return torch.zeros(leaf.shape, dtype=torch.int64)  # integers that are values: nothing goes back to them
+            return torch.zeros(leaf.shape, dtype=torch.int64)  # integer operands have no cotangent
         starts.append((filled, leaf.shape))
         filled += leaf.numel()
         return torch.arange(filled - leaf.numel(), filled).reshape(leaf.shape)
@@ -44,7 +45,7 @@ def moved_back(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[Tensor]:
 
 
 class _Sweep:
-    """One reverse sweep: cotangents by node, and values by node."""
+    """State of one reverse sweep: the value and the cotangent of each node."""
 
     def __init__(self, graph: GraphModule, values: dict[Node, Any]) -> None:
         self.values = values
@@ -52,17 +53,17 @@ class _Sweep:
         self.cotangents: dict[Node, Any] = {}
 
     def value(self, argument: Any) -> Any:
-        """The value of an argument of a node, nested or not."""
+        """The value of an argument of a node; lists are handled too."""
         return torch.fx.map_arg(argument, lambda node: self.values[node])
 
     def send(self, argument: Any, g: Tensor | None) -> None:
-        """Add a cotangent to a node's; numbers, integers and constants take none."""
+        """Add g to the cotangent of a node. Arguments that are no nodes have no cotangent."""
         if g is None or not isinstance(argument, Node):
             return
         self.cotangents[argument] = self.cotangents[argument] + g if argument in self.cotangents else g
 
     def step(self, node: Node) -> None:
-        """Pass a node's cotangent on to its arguments."""
+        """Propagate the cotangent of a node to its arguments. Raises UnknownOperationError."""
         g, name = self.cotangents.pop(node), overload_name(node.target)
         args, kwargs = node.args, node.kwargs
         if node.target is operator.getitem:
@@ -77,14 +78,14 @@ class _Sweep:
         elif name in RULES and not isinstance(g, dict):
             options = {key: value for key, value in kwargs.items() if key in ("alpha", "keepdim", "accumulate")}
             parts = RULES[name](g, self.values[node], *self.value(args), **options)
-            for argument, part in zip(args, parts, strict=False):  # options such as dims come after the operands
+            for argument, part in zip(args, parts, strict=False):  # the remaining arguments are options such as dims
                 self.send(argument, part)
         elif name in CASTS:
             self.send(args[0], g)
         elif name in MOVES and not isinstance(g, dict):
             sources: list[Node] = []
             torch.fx.map_arg(args, lambda source: sources.append(source) if is_real(self.values[source]) else None)
-            for source, part in zip(sources, moved_back(node.target, self.value(args), kwargs, g), strict=True):
+            for source, part in zip(sources, cotangents_of_move(node.target, self.value(args), kwargs, g), strict=True):
                 self.send(source, part)
         elif name not in LIKES and any(is_real(self.values[source]) for source in node.all_input_nodes):
             raise UnknownOperationError(
@@ -94,12 +95,12 @@ class _Sweep:
 
 
 def _doubled(value: Any) -> Any:
-    """In float64, so that no operation of the sweep meets two dtypes; lists of tensors too."""
+    """Floating tensors, alone or in lists, as float64, so that no operation of the sweep mixes dtypes."""
     return tree_map(lambda leaf: leaf.double() if is_real(leaf) else leaf, value)
 
 
 def _forward(graph: GraphModule, inputs: Sequence[Tensor]) -> dict[Node, Any]:
-    """Every node's value."""
+    """The value of every node."""
     values: dict[Node, Any] = {}
     arguments = iter(inputs)
     for node in graph.graph.nodes:
@@ -114,14 +115,14 @@ def _forward(graph: GraphModule, inputs: Sequence[Tensor]) -> dict[Node, Any]:
 
 
 def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int]) -> GraphModule:
-    """The graph of ∂(the graph's one-element result)/∂(its inputs at the positions `wrt`), a tuple of tensors.
+    """The graph of the derivative of a one-element result with respect to the inputs at the positions `wrt`.
 
-    `inputs` give shapes; the derivative's tensors are float64, whatever theirs are. Raises UnknownOperationError, in
-    one line, for an operation without a rule, and ValueError for a result of more than one element.
+    `inputs` provide the shapes. The graph returns a tuple of float64 tensors, for any dtype of the inputs. Raises
+    UnknownOperationError for an operation without a rule, and GradiometerError for a result of more than one element.
     """
-    result = _only(graph)
+    result = _only_result(graph)
     if torch.Size(shape_of(result)).numel() != 1:
-        raise ValueError(f"expected a result of one element, found shape {shape_of(result)}")
+        raise GradiometerError(f"expected a result of one element, found shape {shape_of(result)}; reduce it")
     places = [node for node in graph.graph.nodes if node.op == "placeholder"]
 
     def gradient(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -137,11 +138,11 @@ def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int])
         return trace(gradient, inputs, name=f"the derivative of {graph.meta.get('function', 'the function')}")
 
 
-def _only(graph: GraphModule) -> Node:
-    """The node of the graph's only result."""
+def _only_result(graph: GraphModule) -> Node:
+    """The node of the only result. Raises GradiometerError for several results."""
     (returned,) = graph.graph.output_node().args
     if isinstance(returned, (tuple, list)) and len(returned) == 1:
         (returned,) = returned
     if not isinstance(returned, Node):
-        raise ValueError(f"expected one tensor as the result, found {type(returned).__name__}")
+        raise GradiometerError(f"expected one tensor as the result, found {type(returned).__name__}; return one tensor")
     return returned

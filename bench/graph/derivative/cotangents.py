@@ -1,8 +1,8 @@
-"""The rules of a reverse sweep, one for each operation, in ordinary torch.
+"""Rules of the reverse sweep, one per operation, written in PyTorch without rounded constants.
 
-torch's own backward formulas carry rounded constants (2/numel in MSELoss's); these rules do not: they divide by
-integers. After Griewank & Walther, *Evaluating Derivatives*, chapter 3, and Giles 2008 for matrices. At a kink the
-derivative is torch's: 0 for relu and abs, shared alike among tied maxima.
+PyTorch's own backward formulas contain rounded constants (2/numel in MSELoss); these rules divide by integers instead.
+Sources: Griewank & Walther, *Evaluating Derivatives*, chapter 3; Giles 2008 for matrices. Where a function is not
+differentiable, the rules follow PyTorch: 0 for relu and abs, equal shares among tied maxima.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Cotangents = Sequence[Tensor | None]
 
 @torch.library.custom_op("gradiometer::is_largest", mutates_args=())
 def is_largest(x: Tensor, dims: Sequence[int]) -> Tensor:
-    """Where an entry is the largest along `dims`: one operation, since an arithmetic knows which entry it picked."""
+    """Whether an entry is the largest along `dims`; one operation, so that an arithmetic can decide it exactly."""
     return x == torch.amax(x, list(dims), keepdim=True)
 
 
@@ -31,7 +31,7 @@ def _(x: Tensor, dims: Sequence[int]) -> Tensor:
 
 
 def _to_shape(g: Tensor, of: Any) -> Tensor | None:
-    """The cotangent of an operand that was broadcast: summed back to its shape; None for a number."""
+    """The cotangent of a broadcast operand: g summed to the shape of the operand; None for a number."""
     if not isinstance(of, Tensor):
         return None
     lead = g.dim() - of.dim()
@@ -40,7 +40,7 @@ def _to_shape(g: Tensor, of: Any) -> Tensor | None:
 
 
 def _binary(rule: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Cotangents]:
-    """A rule that gives both operands' cotangents at the result's shape."""
+    """A rule for two operands. `rule` returns both cotangents in the shape of the result."""
 
     def cotangents(g: Tensor, y: Tensor, a: Any, b: Any, **options: Any) -> Cotangents:
         to_a, to_b = rule(g, y, a, b, **options)
@@ -50,7 +50,7 @@ def _binary(rule: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Cotange
 
 
 def _unary(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Cotangents]:
-    """A rule of the cotangent, the result y and the operand x."""
+    """A rule for one operand. `rule` takes the cotangent g, the result y and the operand x."""
     return lambda g, y, x: (rule(g, y, x),)
 
 
@@ -59,11 +59,11 @@ def _power(g: Tensor, y: Tensor, a: Tensor, b: Any) -> Cotangents:
         return _to_shape(g * b * a ** (b - 1), a), _to_shape(g * y * a.log(), b)
     if float(b).is_integer():
         return (g * b * a ** (b - 1) if b != 1 else g,)
-    return (g * b * y / a,)  # b − 1 of a float would round
+    return (g * b * y / a,)  # a ** (b − 1) would round b − 1
 
 
 def _over(x: Tensor, dims: Any, keepdim: bool, g: Tensor) -> Tensor:
-    """A reduction's cotangent (or result), with the dimensions it dropped put back as 1."""
+    """The cotangent (or result) of a reduction, with its reduced dimensions restored as 1."""
     gone = dims_of(x, dims)
     return g if keepdim else g.reshape([1 if d in gone else n for d, n in enumerate(x.shape)])
 
@@ -94,7 +94,7 @@ def _larger(g: Tensor, y: Tensor, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 
 def _clamp(g: Tensor, y: Tensor, x: Tensor, low: Any = None, high: Any = None) -> Cotangents:
     if isinstance(low, Tensor) or isinstance(high, Tensor):
-        raise UnknownOperationError("clamp between tensors: only numbers have a rule; use maximum and minimum")
+        raise UnknownOperationError("the exact checker supports clamp with numbers only; use maximum and minimum")
     inside = (x >= low if low is not None else x == x) & (x <= high if high is not None else x == x)
     return (torch.where(inside, g, torch.zeros_like(g)),)
 
@@ -144,7 +144,7 @@ RULES: Mapping[str, Callable[..., Cotangents]] = {
     "log1p": _unary(lambda g, y, x: g / (1 + x)),
     "maximum": _binary(_larger),
     "mean": _mean,
-    "minimum": _binary(lambda g, y, a, b: _larger(g, y, b, a)),  # where b > a, a is the smaller one
+    "minimum": _binary(lambda g, y, a, b: _larger(g, y, b, a)),  # where b > a, the result is a
     "mm": lambda g, y, a, b: (g @ b.T, a.T @ g),
     "mul": _binary(lambda g, y, a, b: (g * b, g * a)),
     "neg": _unary(lambda g, y, x: -g),
@@ -169,4 +169,4 @@ RULES: Mapping[str, Callable[..., Cotangents]] = {
     "view": _reshaped,
     "where": _where,
 }
-"""Operation → the cotangents of its positional arguments, from the result's cotangent g, the result y, and them."""
+"""Operation → function of (cotangent g of the result, result y, *arguments) that returns the arguments' cotangents."""

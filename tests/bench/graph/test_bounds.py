@@ -7,7 +7,7 @@ import torch
 from gradiometer.accuracy.bounds import FORWARD, Bounds, forward_function, graph_name
 from gradiometer.accuracy.gradients import as_tuple
 from gradiometer.accuracy.reference import References
-from gradiometer.graph.arithmetic.bounds import share, worst_case
+from gradiometer.graph.arithmetic.error_bounds import share, worst_case
 from gradiometer.graph.trace import trace
 from gradiometer.methods import METHODS, objective, prepare_form
 from gradiometer.problems import PROBLEMS

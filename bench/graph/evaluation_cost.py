@@ -1,4 +1,4 @@
-"""How much arithmetic a graph is, so that of several forms of one gradient the cheapest is evaluated exactly."""
+"""Cost of evaluating a graph exactly. Of several graphs of one gradient, the reference uses the cheapest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_
 
 
 def multiplications(graph: GraphModule) -> int:
-    """Multiplications in the graph's matrix products, and one for each entry that any other operation computes."""
+    """Number of multiplications in matrix products, plus one for each entry that another operation computes."""
     count = 0
     for node in graph.graph.nodes:
         if node.op == "call_function" and isinstance(node.meta.get("val"), torch.Tensor):
@@ -24,14 +24,14 @@ def multiplications(graph: GraphModule) -> int:
     return count
 
 
-def cost(graph: GraphModule) -> tuple[bool, int]:
-    """What graphs are ordered by, least first: polynomials, which limbs may hold, by the work of their limb products.
+def evaluation_cost(graph: GraphModule) -> tuple[bool, int]:
+    """Sort key of graphs, cheapest first: polynomials before others, then by estimated products of limbs.
 
-    A product of degree d has about d times an input's limbs, so a multiplication of degrees d and e counts d·e; what
-    is no polynomial counts as it is. Of the batch autoencoder in float32 at size 1024, on one core, this says 4.8, 5,
-    5.5 and 5 for W1's `gram`, `factored`, `textbook` and the loss's own derivative, measured 1.1, 1.3, 1.4 and 1.6 s;
-    and 3.8, 4.5 and 7.5 for W2's first three, measured 1.0, 1.3 and 1.8 s, where plain multiplications would prefer
-    `factored`. A prepared second moment does lengthen limbs, but enters late and in few products.
+    A product of degree d has about d times the limbs of an input, so a multiplication of degrees d and e counts d·e; a
+    graph that is not a polynomial counts its multiplications. Check: for W1 of the batch autoencoder in float32 at size
+    1024 on one core, the estimate is 4.8, 5, 5.5 and 5 for `gram`, `factored`, `textbook` and the derivative of the
+    loss, measured 1.1, 1.3, 1.4 and 1.6 s. For W2's `gram`, `factored` and `textbook` it is 3.8, 4.5 and 7.5, measured
+    1.0, 1.3 and 1.8 s; plain multiplications would rank `factored` first.
     """
     count = 0
 

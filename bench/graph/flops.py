@@ -1,9 +1,9 @@
-"""How many floating-point operations a call does: counted as it runs on fake tensors, which have shapes but no data.
+"""Count the floating-point operations of a call by running it on fake tensors, which have shapes and no data.
 
-Each multiply and each add counts one: a product of m × k by k × n is 2mkn, an elementwise operation one per entry of
-its result (a transcendental or a comparison too), a reduction one per entry of what it reduces. Moving entries counts
-none. Composite operations are broken up by DECOMPOSITIONS, and matrix products and convolutions are torch's own
-formulas (`torch.utils.flop_counter`). What is counted is what runs: a loss that a gradient did not need counts too.
+A multiplication or an addition counts one: a product of m × k by k × n counts 2mkn, an elementwise operation one per
+entry of its result (transcendental functions and comparisons too), a reduction one per entry of its operand. Moving
+entries counts none. Matrix products and convolutions use the formulas of `torch.utils.flop_counter`. Everything that
+runs is counted, including a loss that the gradient does not need.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ MOVES = {
 
 
 def flops_of(operation: Any, arguments: tuple[Any, ...], named: Mapping[str, Any], result: Any) -> int:
-    """The operations that one aten overload did. Raises UnknownOperationError."""
+    """Operations of one call of an aten overload. Raises UnknownOperationError."""
     name = overload_name(operation)
-    asks = not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))  # for a shape or a device
-    is_inside = operation.namespace == "prims"  # a piece of an aten operation that was counted whole
-    if operation.is_view or asks or is_inside or name in MOVES:
+    is_query = not any(isinstance(leaf, torch.Tensor) for leaf in tree_leaves(result))  # of a shape or a device
+    is_part = operation.namespace == "prims"  # of an aten operation that was counted as a whole
+    if operation.is_view or is_query or is_part or name in MOVES:
         return 0
     if operation.overloadpacket in flop_registry:
         return int(flop_registry[operation.overloadpacket](*arguments, **named, out_val=result))
@@ -48,17 +48,22 @@ def flops_of(operation: Any, arguments: tuple[Any, ...], named: Mapping[str, Any
         return prod(arguments[0].shape)
     if _is_elementwise(operation.overloadpacket):
         return prod(result.shape)
-    raise UnknownOperationError(f"how many operations {name} does is not known; give it a rule in bench/graph/work.py")
+    raise UnknownOperationError(
+        f"the operations of {name} cannot be counted yet; a rule belongs in bench/graph/flops.py"
+    )
 
 
 @cache
 def _is_elementwise(packet: Any) -> bool:
-    """torch tags most overloads of an elementwise operation, not each (of `rsub`, one)."""
+    """Whether any overload is tagged as elementwise; PyTorch does not tag every overload (of `rsub`, only one)."""
     return any(torch.Tag.pointwise in getattr(packet, name).tags for name in packet.overloads())
 
 
 class _Count(TorchDispatchMode):
-    """Adds up `flops_of` all that runs inside it; the unknown is kept for later, as autograd's C++ may not raise."""
+    """Sums `flops_of` over all operations that run inside it.
+
+    An unknown operation is stored and raised at the end, because autograd's C++ code does not pass exceptions on.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -81,14 +86,14 @@ class _Count(TorchDispatchMode):
 
 
 @contextmanager
-def weightless() -> Iterator[None]:
-    """Tensors that are made inside have shapes and no data; those from outside, such as constants, may join them."""
+def without_data() -> Iterator[None]:
+    """Tensors created inside have shapes and no data; constants from outside may be combined with them."""
     with FakeTensorMode(allow_non_fake_inputs=True):
         yield
 
 
 def flops(call: Callable[[], Any]) -> int:
-    """What `call` does. Raises UnknownOperationError, and what the call raises (a branch on data does)."""
+    """Operations of `call`. Raises UnknownOperationError, and what the call raises, as for a branch on the data."""
     with _Count() as count:
         call()
     if count.unknown is not None:
