@@ -1,8 +1,12 @@
-"""What the machine can do at most, as far as a simple test tells: large matrix products and copies, in a worker."""
+"""Peak rates of this machine: the most floating-point operations and bytes per second that simple kernels reach.
+
+No kernel is the fastest everywhere. Many CPUs multiply float16 matrices more slowly than they add up float16 products
+of vectors. So the peak of a dtype is the best of matrix products of several shapes and of vector operations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -11,54 +15,89 @@ import torch
 
 from gradiometer.timing.clocks import Call, WallClock, clocks_for
 
+TRIED_S = 2e-3
+"""Time for a first estimate of each kernel."""
 SPENT_S = 0.03
-"""On each product and copy, once it has been tried: about a second for four dtypes and these copies."""
+"""Time for each of the fastest kernels."""
+FINALISTS = 3
+"""Kernels that are measured for SPENT_S after the first estimate."""
 BLOCK_S = 1e-3
-LONGEST_S = 0.03
-"""A larger product than one that is predicted to take so long is not tried."""
-PRODUCT_SIZES = {"cpu": (256, 512, 1024), "cuda": (512, 2048, 8192)}
-COPIED_BYTES = (2**18, 2**21, 2**24, 2**28)
-"""Source and destination together: from what second-level caches hold to what none does."""
+LONGEST_S = 0.01
+"""A kernel that is predicted to take longer is not tried."""
+SIZES = {"cpu": (64, 128, 256, 512, 1024), "cuda": (512, 2048, 4096, 8192)}
+"""Rows and columns of the matrices."""
+TILE = 32
+"""Rows and columns of the matrices in a batched product."""
+TOUCHED_BYTES = (2**18, 2**21, 2**24, 2**28)
+"""Bytes read and written, from what fits into second-level caches to what fits into none."""
+
+Kernel = tuple[float, Call]
+"""Operations or bytes of one call, and the call."""
 
 
 def peak_rates(device: str, dtypes: Sequence[str]) -> dict[str, Mapping[str, float | None]]:
-    """`flops_per_s` by dtype and `bytes_per_s` (read and written) by the bytes that a copy touches, as texts.
+    """Peak rates with the threads and numeric switches in force, to three digits.
 
-    With the threads and the numerics that are set. Three digits, since a second measurement has others; null where a
-    product does not run in a dtype.
+    `flops_per_s` is by dtype, None where no kernel runs; `bytes_per_s` is by the bytes that a kernel reads and writes.
     """
     clock, _ = clocks_for(device)
+
+    def flops(dtype: str) -> float | None:
+        return _best_rate((partial(_kernels, device, getattr(torch, dtype), size) for size in SIZES[device]), clock)
+
+    def bandwidth(size: int) -> float | None:
+        return _best_rate([partial(_transfers, device, size)], clock)
+
     return {
-        "flops_per_s": {dtype: _product_flops_per_s(device, getattr(torch, dtype), clock) for dtype in dtypes},
-        "bytes_per_s": {str(size): _copy_bytes_per_s(device, size, clock) for size in COPIED_BYTES},
+        "flops_per_s": {dtype: flops(dtype) for dtype in dtypes},
+        "bytes_per_s": {str(size): bandwidth(size) for size in TOUCHED_BYTES},
     }
 
 
-def _fastest_s(call: Call, clock: WallClock) -> float:
-    """Seconds of a call in the fastest of some blocks."""
+def _kernels(device: str, dtype: torch.dtype, size: int) -> Iterator[Kernel]:
+    """Products of every shape that gradients have, and the multiplication of entries."""
+    a, b = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
+    out, column = torch.empty_like(a), b[:, :1].contiguous()
+    tiles = [matrix.view(-1, TILE, TILE) for matrix in (a, b, out)]
+    yield 2 * size**3, partial(torch.mm, a, b, out=out)
+    yield 2 * size**3, partial(torch.mm, a, b.T, out=out)
+    yield 2 * size**2 * TILE, partial(torch.bmm, tiles[0], tiles[1], out=tiles[2])
+    yield 2 * size**2, partial(torch.mm, a, column)
+    yield 2 * size**2, partial(torch.mm, a.T, column)
+    yield 2 * size**2, partial(torch.dot, a.view(-1), b.view(-1))
+    yield size**2, partial(torch.mul, a, b, out=out)
+
+
+def _transfers(device: str, size: int) -> Iterator[Kernel]:
+    """A copy, and a scalar product, which reads only."""
+    first, second = (torch.ones(size // 8, device=device) for _ in range(2))
+    yield size, partial(second.copy_, first)
+    yield size, partial(torch.dot, first, second)
+
+
+def _best_rate(groups: Iterable[Callable[[], Iterator[Kernel]]], clock: WallClock) -> float | None:
+    """The highest rate of any kernel, by the fastest of its blocks."""
+    tried: list[tuple[float, Kernel]] = []
+    for group in groups:
+        kernels: list[Kernel] = []
+        with suppress(RuntimeError):  # no memory for this size
+            kernels = list(group())
+        for amount, call in kernels:
+            best = max((rate for rate, _ in tried), default=None)
+            if best is None or amount / best <= LONGEST_S:
+                with suppress(RuntimeError):  # this dtype has no such kernel
+                    tried.append((amount / _fastest_s(call, clock, TRIED_S), (amount, call)))
+    finalists = sorted(tried, key=lambda it: -it[0])[:FINALISTS]
+    rates = [max(rate, kernel[0] / _fastest_s(kernel[1], clock, SPENT_S)) for rate, kernel in finalists]
+    return float(f"{max(rates):.3g}") if rates else None
+
+
+def _fastest_s(call: Call, clock: WallClock, seconds: float) -> float:
+    """Seconds per call in the fastest of the blocks that fit into `seconds`."""
     clock.block(call, 1)
     fastest, _ = clock.block(call, 1)
     calls = max(1, int(BLOCK_S / fastest))
-    until = perf_counter() + SPENT_S
+    until = perf_counter() + seconds
     while perf_counter() < until:
         fastest = min(fastest, clock.block(call, calls)[0])
     return fastest
-
-
-def _product_flops_per_s(device: str, dtype: torch.dtype, clock: WallClock) -> float | None:
-    best = None
-    with suppress(RuntimeError):  # no such product in this dtype, or no memory for a larger one
-        for size in PRODUCT_SIZES[device]:
-            a, b = (torch.rand(size, size, device=device).to(dtype) for _ in range(2))
-            out = torch.empty_like(a)
-            if best is not None and 2 * size**3 / best > LONGEST_S:
-                break
-            best = max(best or 0.0, 2 * size**3 / _fastest_s(partial(torch.mm, a, b, out=out), clock))
-    return None if best is None else float(f"{best:.3g}")
-
-
-def _copy_bytes_per_s(device: str, size: int, clock: WallClock) -> float | None:
-    with suppress(RuntimeError):
-        source, destination = (torch.ones(size // 8, device=device) for _ in range(2))
-        return float(f"{size / _fastest_s(partial(destination.copy_, source), clock):.3g}")
-    return None

@@ -7,6 +7,7 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+from gradiometer.cost.forecast import study_s
 from gradiometer.methods import METHODS
 from gradiometer.problems import Problem
 from gradiometer.storage.schema import DTYPES, Cell, nullable
@@ -16,9 +17,6 @@ ENTRIES_PER_S = {"cpu": 1e9, "cuda": 1e11}
 """Optimistic rate of batched forward mode: entries of tangents per second, by device."""
 LOSS_S = {"cpu": 8e-6, "cuda": 40e-6}
 """Optimistic time of one evaluation of a small loss in seconds, by device."""
-CASE_OVERHEAD_S = 0.35
-START_S = 12.0
-SCORED_ENTRIES_PER_S = 5e6
 
 
 @dataclass(frozen=True)
@@ -166,14 +164,8 @@ class Plan:
 
     @property
     def estimated_s(self) -> float:
-        """Wall-clock time of the study: budgets, scoring (by entries of all gradients scored), and starting up."""
-        total = START_S
-        for cells in self.cases.values():
-            if any(cell.status == "ok" for cell in cells):
-                case = cells[0].case
-                scored = case.parameters * len(cells) * len(case.data) * case.seeds
-                total += self.study.budget_s + CASE_OVERHEAD_S + scored / SCORED_ENTRIES_PER_S
-        return total
+        """Predicted wall-clock time of the study in seconds."""
+        return study_s(self)
 
     @property
     def memory_bytes(self) -> int:
