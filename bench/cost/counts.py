@@ -40,7 +40,7 @@ class Counts:
         return known.per_entry * entries * one
 
     def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
-        """Entries of the tensors that a form's call receives: inputs, and what its preparation put in place of inputs."""
+        """Entries of the tensors that a form's call receives: inputs, and what its preparation computed."""
         key = (problem.name, wrt, tuple(dims.items()), form, "read")
         return self._once(key, lambda: _handed(_call(problem, wrt, dims, form)))
 
