@@ -41,7 +41,7 @@ class StateGuard:
             name: (
                 (tensor._version, tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype,
                  tensor.untyped_storage().nbytes()),
-                (tensor.requires_grad, tensor.grad is None),
+                (tensor.requires_grad, tensor.is_leaf, tensor.is_leaf and tensor.grad is None),
             )
             for name, tensor in self._inputs.items()
         }  # fmt: skip
