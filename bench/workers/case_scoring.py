@@ -45,6 +45,8 @@ def score_case(
     Nothing is timed here, so the workers compute at the same time.
     """
     case, timed = measured.case, measured.timed
+    if not timed:
+        return []
     fast = [name for name in timed if (measured.call_s(name) or 0.0) <= UNTIMED_CALL_S]
     fast = [name for name in fast if measured.gradients.get(name, Gradient(None)).blob is not None]
     kinds = dict.fromkeys((TIMED_DATA, *case.data))
@@ -60,20 +62,19 @@ def score_case(
         for position, outcome in ask_all(workers[: os.cpu_count()], requests, limits.call_s):
             place = left[position]
             draw = draws[place]
-            if isinstance(outcome, WorkerDied) and outcome.index >= 0:
+            if isinstance(outcome, WorkerDied) and 0 <= outcome.index < len(draw.methods):
                 name = draw.methods.pop(outcome.index)
                 draw.failures[name] = blame(outcome, name)
-                again.append(place)
+                if draw.methods:
+                    again.append(place)
             elif isinstance(outcome, (WorkerDied, WorkerFailed)):
                 why = (outcome.status, f"no reference: {outcome}")
-                rows[place] = [_unscored(measured, draw, name, draw.failures.get(name, why)) for name in timed]
+                rows[place] = _all_unscored(measured, draw, why)
             else:
                 rows[place] = _rows(measured, draw, outcome)
         left = again
     return [
-        row
-        for place, draw in enumerate(draws)
-        for row in rows.get(place) or [_unscored(measured, draw, name, TOO_SLOW) for name in timed]
+        row for place, draw in enumerate(draws) for row in rows.get(place) or _all_unscored(measured, draw, TOO_SLOW)
     ]
 
 
@@ -87,7 +88,7 @@ def _request(measured: MeasuredCase, draw: _Asked, exact_forms: list[str]) -> di
 def _rows(measured: MeasuredCase, asked: _Asked, outcome: Answer) -> list[Error]:
     answer, blobs = outcome
     if "undrawn" in answer:
-        return [_unscored(measured, asked, name, ("skipped", answer["undrawn"])) for name in measured.timed]
+        return _all_unscored(measured, asked, ("skipped", answer["undrawn"]))
     facts = {"loss_finite": answer["loss_finite"], "input_hash": answer["input_hash"]}
     reference, bounds = scoring.reference_of(answer, blobs), scoring.bounds_of(answer, blobs)
     draw = Draw(asked.data, asked.seed, reference, bounds, facts)
@@ -102,6 +103,10 @@ def _rows(measured: MeasuredCase, asked: _Asked, outcome: Answer) -> list[Error]
             gradient = replace(gradient, distinct_outputs=len(measured.hashes[name]))
         rows.append(scoring.error_row(measured.run_id, name, measured.case, draw, gradient))
     return rows
+
+
+def _all_unscored(measured: MeasuredCase, draw: _Asked, why: tuple[str, str]) -> list[Error]:
+    return [_unscored(measured, draw, name, draw.failures.get(name, why)) for name in measured.timed]
 
 
 def _unscored(measured: MeasuredCase, draw: _Asked, method: str, why: tuple[str, str]) -> Error:

@@ -45,13 +45,15 @@ def serve(channel: Channel, state: WorkerState) -> None:
 def answer_to(state: WorkerState, request: dict[str, object]) -> Answer:
     """The service's answer; `failed` or `unusable` with a reason if it raises."""
     try:
-        return SERVICES[str(request["do"])](state, request)
-    except Exception as error:
         try:
+            return SERVICES[str(request["do"])](state, request)
+        except DeviceUnusableError:
+            raise
+        except Exception as error:
             status, reason = failure_of(error)
-        except DeviceUnusableError as unusable:
-            return {"unusable": str(unusable)}, []
-        return {"failed": status, "reason": reason}, []
+            return {"failed": status, "reason": reason}, []
+    except DeviceUnusableError as unusable:
+        return {"unusable": str(unusable)}, []
 
 
 def main() -> None:

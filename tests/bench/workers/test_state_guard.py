@@ -129,7 +129,7 @@ SOUND = ["right", "autograd", "jacrev"]
 def test_a_method_that_changes_shared_state_while_it_is_timed_fails_alone(ask):
     names = [*WRITERS, "turns_off_gradients", *SOUND]
     options = {"case_id": "c", "process": 0, "budget_s": 0.4, "return_gradients": True}
-    answer, blobs = ask(time_methods, names, **options)
+    answer, _ = ask(time_methods, names, **options)
     assert answer["failures"] == {
         **{name: ("error", f"writes into its input {target}") for name, target in WRITERS.items()},
         "turns_off_gradients": ("error", "changes torch's global grad mode"),
