@@ -38,7 +38,7 @@ RADIUS_SHARE = 2.0**-20
 MOST_MULTIPLICATIONS = 4e9
 """Beyond so many exact arithmetic takes many seconds, and float64 serves."""
 
-ENGINES = {"limbs": "integer", "integers": "integer", "balls": "ball"}
+ENGINES = {"limbs": "integer", "balls": "ball"}
 
 
 @dataclass(frozen=True)

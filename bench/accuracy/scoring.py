@@ -12,7 +12,7 @@ import torch
 from gradiometer.accuracy import metrics
 from gradiometer.accuracy.bounds import graph_name
 from gradiometer.accuracy.reference import Reference
-from gradiometer.graph.arithmetic.error_bounds import share
+from gradiometer.graph.arithmetic.error_bounds import bound_share
 from gradiometer.storage.schema import DTYPES, Error
 from gradiometer.study.plan import Case
 
@@ -106,7 +106,7 @@ def _bound_share(row: Mapping[str, Any], computed: Array, draw: Draw, graph: str
     """max |e| / bound; null where the gradient is not finite, and where no bound holds."""
     if row["n_nan"] or row["n_inf"] or graph not in draw.bounds:
         return None
-    return share((computed - draw.reference.hi) - draw.reference.lo, draw.bounds[graph])
+    return bound_share((computed - draw.reference.hi) - draw.reference.lo, draw.bounds[graph])
 
 
 def unscored_row(run_id: str, cell_id: str, data: str, seed: int, status: str, reason: str) -> Error:

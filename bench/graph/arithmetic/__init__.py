@@ -1,4 +1,4 @@
-"""Arithmetics over which a traced graph is evaluated: balls, limbs, integers, magnitudes, error bounds, polynomials.
+"""Arithmetics over which a traced graph is evaluated: balls, limbs, magnitudes, error bounds, polynomials.
 
 May import graph and `storage.schema`.
 """

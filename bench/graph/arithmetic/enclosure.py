@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from flint import arb, ctx
 from torch.fx import GraphModule
 
 from gradiometer.graph.arithmetic.balls import balls
-from gradiometer.graph.arithmetic.integers import INTEGERS, Integers
 from gradiometer.graph.arithmetic.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError
 from gradiometer.graph.evaluate import UndecidedError, evaluate
 from gradiometer.graph.trace import UnknownOperationError
@@ -91,21 +89,6 @@ def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array
     return hi, lo, (rest + rounding) / below * SLACK
 
 
-def of_integers(value: Integers) -> Enclosure:
-    """hi and lo are correctly rounded; the radius is the rest."""
-    rows = []
-    for entry in value.fractions():
-        hi = float(entry)
-        lo = float(entry - Fraction(hi))
-        rows.append((hi, lo, math.nextafter(abs(float(entry - Fraction(hi) - Fraction(lo))), math.inf)))
-    return _of_rows(rows, value.shape)
-
-
-def _of_rows(rows: list[tuple[float, float, float]], shape: tuple[int, ...]) -> Enclosure:
-    parts = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return Enclosure(*(parts[:, i].reshape(shape) for i in range(3)))
-
-
 def of_ball(ball: arb) -> tuple[float, float, float]:
     """A ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError for overflow."""
     if not ball.is_finite():
@@ -120,12 +103,13 @@ def of_ball(ball: arb) -> tuple[float, float, float]:
 
 def of_balls(values: np.ndarray[Any, Any]) -> Enclosure:
     """An object array of balls."""
-    return _of_rows([of_ball(ball) for ball in values.ravel()], values.shape)
+    parts = np.array([of_ball(ball) for ball in values.ravel()], dtype=np.float64).reshape(-1, 3)
+    return Enclosure(*(parts[:, i].reshape(values.shape) for i in range(3)))
 
 
 @dataclass(frozen=True)
 class Exact:
-    """Results with proved radii; `engine` is limbs, integers or balls, `precision` the bits of the balls."""
+    """Results with proved radii; `engine` is limbs or balls, `precision` the bits of the balls."""
 
     results: tuple[Enclosure, ...]
     engine: str
@@ -139,11 +123,6 @@ Tolerance = Callable[[int, Array], Array]
 def in_limbs(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
     """The results in limbs, computed by float64 BLAS. Raises RangeError and UnknownOperationError; then use balls."""
     return Exact(tuple(of_limbs(value) for value in evaluate(graph, inputs, LIMBS)), "limbs")
-
-
-def in_integers(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Exact:
-    """The results in integers of any size; inputs must be finite."""
-    return Exact(tuple(of_integers(value) for value in evaluate(graph, inputs, INTEGERS)), "integers")
 
 
 def in_balls(graph: GraphModule, inputs: Sequence[torch.Tensor], tolerance: Tolerance) -> Exact:

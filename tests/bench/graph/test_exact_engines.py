@@ -1,4 +1,4 @@
-"""Limbs, integers and balls are independent engines; where each serves, they give the same numbers."""
+"""Limbs, integers and balls are independent arithmetics and give the same numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradiometer.graph.arithmetic.enclosure import PrecisionError, exact, in_balls, in_integers, in_limbs, of_limbs
-from gradiometer.graph.arithmetic.integers import INTEGERS, Integers
+from gradiometer.graph.arithmetic.enclosure import PrecisionError, exact, in_balls, in_limbs, of_limbs
 from gradiometer.graph.arithmetic.limbs import EXACT, LIMBS, WIDTH, Limbs, RangeError, largest_limb, lift, mm
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import evaluate
@@ -20,15 +19,16 @@ from gradiometer.graph.trace import trace
 from gradiometer.methods import prepare_form
 from gradiometer.problems import PROBLEMS, inputs
 from gradiometer.storage.schema import DATA, DTYPES
+from tests.bench.graph.integer_arithmetic import INTEGERS, Integers
 
 
 def tight(i, hi):
-    """Radii that a reference may have, and then some: 2⁻⁷⁰ of each entry."""
+    """A tolerance of 2⁻⁷⁰ of each entry."""
     return np.abs(hi) * 2.0**-70
 
 
 def graphs(problem, wrt, tensors):
-    """The exact derivative of the loss, and every form."""
+    """Names and graphs of the exact derivative of the loss and of every form."""
     names = tuple(problem.shapes)
     places = [names.index(name) for name in problem.wrts[wrt]]
     loss = trace(lambda *x: problem.loss(**dict(zip(names, x, strict=True))), tensors)
@@ -38,7 +38,7 @@ def graphs(problem, wrt, tensors):
 
 
 def fractions(value: Limbs):
-    """The exact numbers that limbs stand for, worked out in Python's integers."""
+    """The exact values of limbs, computed in Python integers."""
     below = Fraction(1, value.denominator)
     total = [Fraction(0)] * value.limbs[0].size
     for place, limb in enumerate(value.limbs, start=value.low):
@@ -48,7 +48,7 @@ def fractions(value: Limbs):
 
 
 def is_equal(limbs: Limbs, integers: Integers) -> bool:
-    """Whether two exact representations are one number, entry by entry, in integers alone."""
+    """Whether limbs and integers represent the same values; compared in integers."""
     numerators = sum(
         np.asarray(np.vectorize(int, otypes=[object])(limb)) * (1 << (WIDTH * j)) for j, limb in enumerate(limbs.limbs)
     )
@@ -64,7 +64,7 @@ def drawn_tensors(problem, size, data, dtype):
 
 
 def balls_agree(graph, tensors):
-    """Balls and limbs within their radii, which are small."""
+    """Assert that balls and limbs agree within their radii, and that the radii are small."""
     found, reference = in_limbs(graph, tensors), in_balls(graph, tensors, tight)
     for one, other in zip(found.results, reference.results, strict=True):
         distance = np.abs((one.hi - other.hi) + (one.lo - other.lo))
@@ -87,7 +87,7 @@ def test_engines_agree_on_every_entry_of_every_form(name, data, dtype):
 
 
 def engines_agree(name, size, data, dtype):
-    """Both gradients at once, through the derivative of the loss."""
+    """Assert that limbs and integers agree on the joint derivative of the loss; return its graph and inputs."""
     problem = PROBLEMS[name]
     tensors = drawn_tensors(problem, size, data, dtype)
     (_, graph), *_ = graphs(problem, "W1+W2", tensors)
@@ -109,7 +109,7 @@ def test_engines_agree_on_every_entry(name, size, data, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("data", (*DATA, "near_optimum"))
 @pytest.mark.parametrize("size", [128, 512])
-def test_engines_agree_on_every_entry_of_large_ones(size, data, dtype):
+def test_engines_agree_at_large_sizes(size, data, dtype):
     balls_agree(*engines_agree("linear_autoencoder_batch", size, data, dtype))
 
 
@@ -120,7 +120,7 @@ doubles = st.floats(min_value=-(2.0**60), max_value=2.0**60, allow_nan=False, wi
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(doubles, min_size=1, max_size=8))
-def test_splitting_loses_nothing(values):
+def test_splitting_is_exact(values):
     found = lift(torch.tensor(values, dtype=torch.float64))
     assert fractions(found) == [Fraction(value) for value in values]
     assert largest_limb(found.limbs) <= 2**WIDTH
@@ -129,7 +129,7 @@ def test_splitting_loses_nothing(values):
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 6), st.data())
-def test_a_product_of_limbs_is_the_product(m, k, n, data):
+def test_a_product_of_limbs_is_exact(m, k, n, data):
     a = np.array(data.draw(st.lists(doubles, min_size=m * k, max_size=m * k))).reshape(m, k)
     b = np.array(data.draw(st.lists(doubles, min_size=k * n, max_size=k * n))).reshape(k, n)
     product = mm(lift(torch.from_numpy(a)), lift(torch.from_numpy(b)))
@@ -141,7 +141,7 @@ def test_a_product_of_limbs_is_the_product(m, k, n, data):
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(doubles, min_size=2, max_size=6), st.integers(1, 10**6))
-def test_the_radius_holds_what_two_floats_do_not(values, divisor):
+def test_the_radius_bounds_the_error_of_two_floats(values, divisor):
     x = torch.tensor(values, dtype=torch.float64)
     graph = trace(lambda x: (x * x * x - x.sum()) / divisor, (x,))
     (value,) = evaluate(graph, (x,), LIMBS)
@@ -156,11 +156,11 @@ def test_a_long_inner_dimension_is_halved_until_products_are_exact():
     limbs = np.random.default_rng(0).integers(2**18, 2**19, (2, 2**17)).astype(np.float64)
     a, b = Limbs((limbs[:1],)), Limbs((limbs[1:].T.copy(),))
     true = sum(int(x) * int(y) for x, y in zip(*limbs.tolist(), strict=True))
-    assert true > EXACT  # in one piece the sum would round
+    assert true > EXACT  # the sum of all products would round
     assert fractions(mm(a, b)) == [true]
 
 
-def test_a_carry_does_not_lose_the_top():
+def test_a_carry_into_a_new_limb_is_kept():
     largest = torch.full((3, 3), 1 - 2.0**-53, dtype=torch.float64)
     (value,) = evaluate(trace(lambda x: x @ x @ x, (largest,)), (largest,), LIMBS)
     assert fractions(value) == [9 * (1 - Fraction(1, 2**53)) ** 3] * 9
@@ -168,7 +168,7 @@ def test_a_carry_does_not_lose_the_top():
 
 @settings(max_examples=50, deadline=None)
 @given(doubles, st.integers(1, 10**6), st.integers(1, 10**6))
-def test_denominators_are_brought_together(value, p, q):
+def test_denominators_are_combined(value, p, q):
     x = torch.tensor([value], dtype=torch.float64)
     graph = trace(lambda x: x / p + x / q - (x - x / -q) * (x / p), (x,))
     f = Fraction(value)
@@ -179,7 +179,7 @@ def test_denominators_are_brought_together(value, p, q):
 
 
 @pytest.mark.parametrize("values", [[1.0, math.inf], [math.nan], [1e300, 1.0], [5e-324], [1e-300]])
-def test_what_limbs_do_not_hold_is_refused_and_balls_step_in(values):
+def test_values_outside_the_range_of_limbs_are_computed_in_balls(values):
     x = torch.tensor(values, dtype=torch.float64)
     graph = trace(lambda x: x * x, (x,))
     with pytest.raises(RangeError):
@@ -189,13 +189,13 @@ def test_what_limbs_do_not_hold_is_refused_and_balls_step_in(values):
 
 
 @pytest.mark.parametrize("value", [1e155, 1e160, 1e300])
-def test_a_value_past_float64_is_no_enclosure(value):
+def test_a_value_that_overflows_float64_has_no_enclosure(value):
     x = torch.tensor([value], dtype=torch.float64)
     with pytest.raises(PrecisionError, match="overflows"):
         exact(trace(lambda x: x * x, (x,)), (x,), tight)
 
 
-def test_limbs_come_first_and_balls_take_what_is_transcendental():
+def test_limbs_are_preferred_and_balls_compute_transcendental_functions():
     x = torch.tensor([0.5, 2.0], dtype=torch.float64)
     assert exact(trace(lambda x: x * x - 3 * x, (x,)), (x,), tight).engine == "limbs"
     found = exact(trace(lambda x: torch.exp(x), (x,)), (x,), tight)
@@ -203,24 +203,16 @@ def test_limbs_come_first_and_balls_take_what_is_transcendental():
     assert (found.results[0].radius <= tight(0, found.results[0].hi)).all()
 
 
-def test_zeros_need_no_radius():
+def test_zeros_have_radius_zero():
     x = torch.zeros(2, 2, dtype=torch.float64)
     (found,) = exact(trace(lambda x: x @ x - x, (x,)), (x,), tight).results
     assert not found.hi.any()
     assert not found.radius.any()
 
 
-def test_integers_give_the_same_enclosure():
-    x = torch.tensor([1.0, 0.1, -7.5], dtype=torch.float64)
-    graph = trace(lambda x: x * x * x / 7, (x,))
-    one, other = in_integers(graph, (x,)).results[0], in_limbs(graph, (x,)).results[0]
-    assert (one.hi == other.hi).all()
-    assert (np.abs(one.lo - other.lo) <= one.radius + other.radius).all()
-
-
 @pytest.mark.slow
 def test_a_large_reference_is_computed_in_limbs():
-    """Balls would take several times as long, so the limbs must not refuse it."""
+    """Balls would take several times as long."""
     problem = PROBLEMS["linear_autoencoder_batch"]
     tensors = tuple(inputs.rounded(inputs.draw(problem, problem.dims_at(1024), "uniform", 0), torch.float32).values())
     found = exact(trace(problem.forms("W1")["factored"].call, tensors), tensors, tight)

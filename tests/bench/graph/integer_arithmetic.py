@@ -1,4 +1,4 @@
-"""Exact sums and products of integers of any size. Slow and simple; tests compare balls and limbs with it.
+"""Exact sums and products of integers of any size: slow and simple, so that tests compare other arithmetics with it.
 
 A value is an object array of Python integers over 2^shift · denominator; matrix products use FLINT's `fmpz_mat`.
 """
@@ -131,7 +131,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 INTEGERS = Arithmetic(
     name="integers",
-    table="OPERATIONS in bench/graph/arithmetic/integers.py",
+    table="OPERATIONS in tests/bench/graph/integer_arithmetic.py",
     value=Integers,
     operations=OPERATIONS,
     lift=lift,

@@ -1,3 +1,5 @@
+"""Bounds on rounding errors hold for every method, operation, dtype and size tried."""
+
 from fractions import Fraction
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from gradiometer.accuracy.bounds import FORWARD, Bounds, forward_function, graph_name
 from gradiometer.accuracy.gradients import as_tuple
 from gradiometer.accuracy.reference import References
-from gradiometer.graph.arithmetic.error_bounds import share, worst_case
+from gradiometer.graph.arithmetic.error_bounds import bound_share, worst_case
 from gradiometer.graph.trace import trace
 from gradiometer.methods import METHODS, objective, prepare_form
 from gradiometer.problems import PROBLEMS
@@ -15,7 +17,7 @@ from gradiometer.problems.inputs import draw, rounded
 from gradiometer.storage.schema import DATA, DTYPES
 from gradiometer.verification.functions import form_function, torch_function
 
-SHARING = ("autograd", "backward", "jacobian", "func_grad", "func_vjp")  # one graph, hence one bound
+SHARING = ("autograd", "backward", "jacobian", "func_grad", "func_vjp")  # one graph and one bound
 FORWARD_MODE = ("jacfwd", "jacobian_forward")
 AUTOGRAD = "autograd"
 
@@ -25,7 +27,7 @@ def flat(parts):
 
 
 def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=None):
-    """(method, data, share) of every finite gradient; share is None where there is no bound."""
+    """Yield (method, kind of data, error / bound) for every finite gradient; None where there is no bound."""
     references = references or References()
     dims, names = problem.dims_at(size), problem.wrts[wrt]
     forms, graphs = problem.forms(wrt), {}
@@ -49,7 +51,7 @@ def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=
                 if np.isfinite(computed).all():
                     bound = bounds[method if made else FORWARD if method in FORWARD_MODE else AUTOGRAD]
                     error = (computed - reference.hi) - reference.lo
-                    yield method, data, None if bound is None else share(error, flat(bound))
+                    yield method, data, None if bound is None else bound_share(error, flat(bound))
 
 
 WRTS = [(name, wrt) for name, problem in PROBLEMS.items() for wrt in problem.wrts]
@@ -63,7 +65,7 @@ def test_no_method_exceeds_its_bound(dtype):
         found += [part for _, _, part in shares]
     assert len(found) == 3 * 57
     assert max(found) <= 1
-    assert np.median(found) > 0.01  # a bound is worth something only if errors come near it
+    assert np.median(found) > 0.01  # the bounds are not needlessly wide
 
 
 @pytest.mark.slow
@@ -79,7 +81,7 @@ def test_no_method_exceeds_its_bound_at_any_size_or_seed(dtype):
     print(f"{dtype}: {len(known)} of {len(found)} bounded, largest {max(known):.3f}, median {np.median(known):.4f}")
     assert len(known) >= 4000
     assert max(known) <= 1
-    # forward mode's last sum runs over two dimensions, which bfloat16 may store on the way: 256 terms and more, Ku ≥ 1
+    # the last sum of forward mode is over two dimensions, where bfloat16 may store partial sums: Ku ≥ 1 from 256 terms
     without = {method for method, _, part in found if part is None}
     assert without <= (set(FORWARD_MODE) if dtype == "bfloat16" else set())
 
@@ -98,7 +100,7 @@ def test_every_method_but_finite_differences_has_a_bound():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1, 64, 1), (8, 200, 1), (1, 200, 8), (33, 70, 40)])
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-19])
-def test_a_product_stays_within_its_bound_also_where_it_underflows(dtype, shape, scale):
+def test_a_product_is_within_its_bound_even_with_underflow(dtype, shape, scale):
     rows, inner, columns = shape
     generator = torch.Generator().manual_seed(0)
     kind = getattr(torch, dtype)
@@ -126,17 +128,17 @@ def test_a_product_stays_within_its_bound_also_where_it_underflows(dtype, shape,
         lambda x, y: torch.stack([x**2, y.T]).reshape(9, -1),
     ],
 )
-def test_an_operation_stays_within_its_bound_of_float64(function, dtype):
+def test_an_operation_is_within_its_bound_of_float64(function, dtype):
     for seed in range(20):
         generator = torch.Generator().manual_seed(seed)
         x, y = (torch.rand(9, 9, generator=generator, dtype=torch.float64).to(getattr(torch, dtype)) for _ in range(2))
         y = y + 0.25
         (bound,) = worst_case(trace(function, [x, y]), [x, y], dtype)
         error = function(x, y).double() - function(x.double(), y.double())
-        assert share(error.numpy(), bound) <= 1
+        assert bound_share(error.numpy(), bound) <= 1
 
 
-def test_what_is_exact_has_no_error_but_underflow():
+def test_exact_operations_have_no_error_but_underflow():
     x = torch.rand(5, 5)
     (bound,) = worst_case(trace(lambda x: (-4 * x.T) / 8, [x]), [x], "float32")
     assert bound.max() < 2.0**-140
@@ -145,7 +147,7 @@ def test_what_is_exact_has_no_error_but_underflow():
     assert not bound.any()
 
 
-def test_a_constant_that_the_dtype_does_not_hold_counts():
+def test_rounding_a_constant_to_the_dtype_counts():
     x = torch.full((3,), 3.0, dtype=torch.bfloat16)
     (whole,) = worst_case(trace(lambda x: x * 256, [x]), [x], "bfloat16")
     (odd,) = worst_case(trace(lambda x: x * 257, [x]), [x], "bfloat16")
@@ -180,7 +182,7 @@ def test_overflow_has_no_bound_unless_nothing_depends_on_it():
     assert worst_case(trace(lambda x: x @ x.T, [tall]), [tall], "float64") is None
 
 
-def test_too_long_a_sum_has_no_bound():
+def test_a_sum_with_too_many_terms_has_no_bound():
     def spread(x):
         return x * x.sum()
 
@@ -189,7 +191,7 @@ def test_too_long_a_sum_has_no_bound():
     assert worst_case(trace(spread, [long]), [long], "bfloat16") is None  # 400 partial sums at most, 400 · 2⁻⁸ ≥ 1
 
 
-def test_a_share_of_nothing_is_nothing():
-    assert share(np.zeros(2), np.array([0.0, 1.0])) == 0
-    assert share(np.array([0.5, -1.0]), np.array([1.0, 4.0])) == 0.5
-    assert share(np.ones(1), np.zeros(1)) == np.inf
+def test_the_share_of_an_error_in_its_bound():
+    assert bound_share(np.zeros(2), np.array([0.0, 1.0])) == 0
+    assert bound_share(np.array([0.5, -1.0]), np.array([1.0, 4.0])) == 0.5
+    assert bound_share(np.ones(1), np.zeros(1)) == np.inf
