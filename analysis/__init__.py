@@ -1,8 +1,9 @@
-"""Reads the rows that `bench/` wrote, and draws. Never imports torch; of `bench/`, only what has none of it.
+"""Reads run folders and presents them: frames, insights, figures, comparisons and reports.
 
-import analysis
-frames = analysis.load(["results/2026-01-01-quick"])
-frames.cells, frames.errors, frames.segments, frames.samples
+May import `gradiometer.storage`, `gradiometer.statistics` and `gradiometer.errors`, and nothing else that measures.
+
+    frames = gradiometer.load(["results/2026-01-01-quick"])
+    frames.cells, frames.errors, frames.segments, frames.samples
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["load"]
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> Frames:
-    """The tables of one or more run folders as pandas frames; see `frames.load` (pandas loads only now)."""
+    """Read one or more run folders; see `frames.load`. Importing this package does not import pandas."""
     from gradiometer.analysis import frames
 
     return frames.load(paths)

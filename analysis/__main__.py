@@ -1,8 +1,8 @@
-"""`python -m analysis` in a checkout: the reading half of `gradiometer`."""
+"""`python -m analysis` in a checkout: the same command line as `gradiometer`."""
 
 import sys
 
-from gradiometer.analysis.cli import main
+from gradiometer.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

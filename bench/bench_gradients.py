@@ -1,4 +1,4 @@
-"""The study as pytest sees it: one test per cell, measured by our engine and replayed to pytest-benchmark."""
+"""The study as pytest collects it: one test per cell, measured by the engine and replayed to pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from gradiometer.storage.schema import TIMED_STATUSES
 
 if TYPE_CHECKING:
-    from gradiometer.pytest_plugin import StudySession
+    from gradiometer.study_session import StudySession
 
 
 def test_gradient(
@@ -20,20 +20,28 @@ def test_gradient(
     device: str,
     method: str,
     cell: str,
-    study_session: StudySession,
+    gradiometer_session: StudySession,
     benchmark: Any,
     request: pytest.FixtureRequest,
 ) -> None:
-    """One cell; skipped where it was not timed, an expected failure where its gradient is not sound."""
-    result = study_session.result_of(cell)
+    """One cell: skipped if it has no samples, an expected failure if its gradient is not sound.
+
+    A failed form of a user's own problem is a failed test; under `--study-strict`, any failed cell is.
+    """
+    result = gradiometer_session.result_of(cell)
+    reason = f"{result.status}: {result.reason}"
     benchmark.extra_info.update(cell_id=cell, status=result.status, reason=result.reason)
-    if result.status not in TIMED_STATUSES or not result.samples:
+    is_timed = result.status in TIMED_STATUSES and bool(result.samples)
+    if is_timed:
+        clock = gradiometer_session.clocks[request.node.nodeid]
+        clock.load(result.samples)
+        benchmark.pedantic(lambda: None, rounds=len(result.samples), iterations=1)
+    else:
         benchmark.disabled = True
-        study_session.fail_if_strict(result)
-        pytest.skip(f"{result.status}: {result.reason}")
-    clock = study_session.clock_of(request.node)
-    clock.load(result.samples)
-    benchmark.pedantic(lambda: None, rounds=len(result.samples), iterations=1)
+    if gradiometer_session.fails(problem, method, result.status):
+        request.node.user_properties.append(("gradiometer", "failed"))
+        pytest.fail(reason, pytrace=False)
+    if not is_timed:
+        pytest.skip(reason)
     if result.status != "ok":
-        study_session.fail_if_strict(result)
-        pytest.xfail(f"{result.status}: {result.reason}")
+        pytest.xfail(reason)

@@ -1,4 +1,7 @@
-"""Base class of the errors that a user can cause."""
+"""Base class of the errors that a user can cause, and the message for packages that are not installed."""
+
+MEASURING_PACKAGES = ("torch", "pytest", "pytest_benchmark", "pydantic", "flint", "psutil", "threadpoolctl", "pynvml")
+"""Import names of the packages in the extra `measure`."""
 
 
 class GradiometerError(ValueError):
@@ -10,3 +13,8 @@ class GradiometerError(ValueError):
 
 class ProblemError(GradiometerError):
     """A problem, or the file that defines it, cannot be used."""
+
+
+def missing_packages(name: str | None) -> str:
+    """Message for a package of the extra `measure` that is not installed."""
+    return f"measuring needs {name}, which is not installed; run: pip install 'gradiometer[measure]'"

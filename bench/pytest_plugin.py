@@ -1,295 +1,143 @@
-"""The pytest door: options, the grid as test items, progress, and what is said at the end.
+"""pytest plugin. Inactive outside this project unless one of its options is given.
 
-`pytest` alone runs the tests and times nothing; `pytest --benchmark-only` runs a study. Samples reach pytest-benchmark
-through its public `timer`: a clock that reads 0, sample, 0, sample, … so that its table, JSON, comparison and grouping
-show what our engine measured, to the bit.
-
-Loaded by an entry point, not by `-p` in this project's configuration: pytest takes the values of options that it does
-not know yet for paths, and would look for its configuration beside a `--study-out` or `--problem` that lies elsewhere.
-So the door opens from any folder, and stays shut in other projects unless one of its options is given.
+This module imports the standard library and pytest alone; fixtures and hooks of a study are in `study_session`. Options
+are registered after those of every other plugin and conftest, so another project's option of the same name wins.
 """
 
 from __future__ import annotations
 
-import datetime
-import shlex
-import signal
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from gradiometer.problems import Source
-    from gradiometer.run import CellResult, Run
-    from gradiometer.study.plan import Plan
-
-STRICT = ("oom", "wrong", "timeout", "error", "crashed")
-OPTIONS = ("study", "study_out", "study_label", "study_strict", "problem")
+VALUES = {
+    "--study": {"metavar": "NAME|FILE.toml", "help": "the study to run (default: quick)"},
+    "--study-out": {"metavar": "DIR", "help": "folder for the run folder (default: results)"},
+    "--study-label": {"metavar": "TEXT", "help": "a label that is stored with the run"},
+    "--problem": {
+        "metavar": "FILE.py",
+        "action": "append",
+        "help": "measure a problem of your own in place of the study's; repeatable",
+    },
+}
+FLAGS = {
+    "--study-strict": {"help": "fail the session for every failed cell, those of the shipped problems included"},
+    "--study-tables": {"help": "print pytest-benchmark's tables too"},
+}
 STUDY_FILE = Path(__file__).with_name("bench_gradients.py")
-CELL_PARAMETERS = ("problem", "wrt", "size", "dtype", "device", "method", "cell")
+
+OWN = pytest.StashKey[frozenset[str]]()
+"""Options of this plugin that are registered in this session; absent while the plugin is inactive."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The study's options; all of them need --benchmark-only."""
+def _in_checkout(root: Path) -> bool:
+    """Whether `root` is the checkout that holds this package."""
+    if (root / "bench").resolve() != Path(__file__).resolve().parent:
+        return False
+    import tomllib
+
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8")).get("project", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return False
+    return bool(project.get("name") == "gradiometer")
+
+
+def _given(arguments: Sequence[str]) -> list[str]:
+    """Names of this plugin's options among the command line's arguments."""
+    names = [argument.split("=", 1)[0] for argument in arguments]
+    return [name for name in (*VALUES, *FLAGS) if name in names]
+
+
+def _is_free(parser: pytest.Parser, name: str) -> bool:
+    try:
+        return name in parser.parse_known_and_unknown_args([name])[1]
+    except (pytest.UsageError, SystemExit):  # it is known, and expects a value
+        return False
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Iterator[None]:
+    """Register the options where the plugin is active, once every conftest has registered its own."""
+    given = _given(args)
+    active = _in_checkout(early_config.rootpath)
+    if active or any(name.startswith("--study") for name in given):
+        values = {value for option, value in pairwise(args) if option in VALUES}
+        known = early_config.known_args_namespace
+        known.file_or_dir = [path for path in known.file_or_dir if path not in values]  # no conftest beside a value
+    yield
+    if not active and not given:
+        return
+    free = frozenset(name for name in (*VALUES, *FLAGS) if _is_free(parser, name))
+    if not active and not free.intersection(given):
+        return
+    early_config.stash[OWN] = free
     group = parser.getgroup("gradiometer", "gradient studies (with --benchmark-only)")
-    group.addoption("--study", metavar="NAME|FILE.toml", help="the study to run (default: quick)")
-    group.addoption("--study-out", metavar="DIR", help="where the run folder goes (default: results)")
-    group.addoption("--study-label", metavar="TEXT", help="a label that the run carries")
-    group.addoption("--study-strict", action="store_true", help=f"fail on {', '.join(STRICT)}")
-    group.addoption(
-        "--problem",
-        metavar="FILE.py",
-        action="append",
-        help="a problem of your own, in place of the study's; repeatable",
-    )
+    for name in sorted(free):
+        settings: dict[str, Any] = VALUES[name] if name in VALUES else {"action": "store_true", **FLAGS[name]}
+        group.addoption(name, dest=_destination(name), **settings)
 
 
-class ReplayClock:
-    """Reads 0.0, sample, 0.0, sample, …: each difference is a recorded sample (seconds)."""
-
-    __name__ = "replay"
-
-    def __init__(self) -> None:
-        self._samples: Iterator[float] = iter(())
-        self._is_start = True
-
-    def load(self, samples: Sequence[float]) -> None:
-        """Set what is replayed."""
-        self._samples, self._is_start = iter(samples), True
-
-    def __call__(self) -> float:
-        """The next reading."""
-        reading = 0.0 if self._is_start else next(self._samples, 0.0)
-        self._is_start = not self._is_start
-        return reading
+def _destination(name: str) -> str:
+    return "gradiometer_" + name.lstrip("-").replace("-", "_")
 
 
-class StudySession:
-    """A study within a pytest session: plans at configuration, measures each case when its first cell is asked for."""
-
-    def __init__(self, config: pytest.Config, plan: Plan, sources: dict[str, Source]) -> None:
-        self.config, self.plan, self.sources = config, plan, sources
-        self.run: Run | None = None
-        self.results: dict[str, CellResult] = {}
-        self.clocks: dict[str, ReplayClock] = {}
-        self.said: list[str] = []
-        self._case_of = {cell.cell_id: cell.case.case_id for cell in plan.cells}
-        self._measured: set[str] = set()
-
-    def select(self, cell_ids: set[str]) -> None:
-        """Keep these cells and the baselines of their cases."""
-        from gradiometer.storage.schema import BASELINE
-        from gradiometer.study.plan import Plan
-
-        cases = {self._case_of[cell] for cell in cell_ids}
-        kept = (
-            cell
-            for cell in self.plan.cells
-            if cell.cell_id in cell_ids or (cell.method == BASELINE and cell.case.case_id in cases)
-        )
-        self.plan = Plan(self.plan.study, tuple(kept))
-
-    def clock_of(self, item: Any) -> ReplayClock:
-        """The clock that pytest-benchmark reads for this item."""
-        return self.clocks[item.nodeid]
-
-    def result_of(self, cell_id: str) -> CellResult:
-        """The cell's result; measures its case first where that has not happened."""
-        case_id = self._case_of[cell_id]
-        if case_id not in self._measured:
-            run = self._started()
-            self._progress(case_id)
-            self.results |= run.measure(case_id)
-            self._measured.add(case_id)
-        return self.results[cell_id]
-
-    def fail_if_strict(self, result: CellResult) -> None:
-        """Under --study-strict, a failed cell is a failed test."""
-        if self.config.getoption("study_strict") and result.status in STRICT:
-            pytest.fail(f"{result.status}: {result.reason}", pytrace=False)
-
-    def _started(self) -> Run:
-        if self.run is None:
-            from gradiometer.run import Run
-            from gradiometer.storage.validate import StoreError
-
-            out = Path(self.config.getoption("study_out") or "results")
-            command = shlex.join(["pytest", *map(_without_folders, self.config.invocation_params.args)])
-            try:
-                self.run = Run(self.plan, self.sources, out, self.config.getoption("study_label"), command)
-            except StoreError as error:
-                pytest.exit(str(error), returncode=2)
-            self._write("verifying the derivations")
-            self.run.verify()
-            self.run.measure_peak_rates()
-            self._began = perf_counter()
-        return self.run
-
-    def _progress(self, case_id: str) -> None:
-        done, all_cases = len(self._measured), len(self.plan.cases)
-        each = (perf_counter() - self._began) / done if done else self.plan.estimated_s / all_cases
-        ends = datetime.datetime.now() + datetime.timedelta(seconds=each * (all_cases - done))
-        self._write(f"[{done + 1}/{all_cases}] {case_id}; {all_cases - done - 1} left, ends about {ends:%H:%M:%S}")
-
-    def _write(self, line: str) -> None:
-        capture = self.config.pluginmanager.getplugin("capturemanager")
-        reporter = self.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is None:
-            return
-        with capture.global_and_fixture_disabled():
-            reporter.write(f"\n{line}", flush=True)
-
-    def finish(self) -> None:
-        """Build the tables and keep what is to be said at the end."""
-        if self.run is None:
-            return
-        from gradiometer.run import statuses
-        from gradiometer.study.headlines import headlines
-
-        state = "complete" if self._measured >= set(self.plan.cases) else "interrupted"
-        folder = self.run.folder
-        try:
-            tables = self.run.finish(state)
-        except ImportError as error:
-            self.said = [
-                f"{error}: the tables are not built; where it is installed, run: python -m bench recover {folder}"
-            ]
-            return
-        clock = self.run.clock
-        self.said = [
-            *headlines(tables["cells"], tables["errors"]),
-            f"Cells: {statuses(tables['cells'])}.",
-            f"Wall clock: {clock['wall_s']:.0f} s; measuring {clock['measuring_s']:.0f} s, scoring "
-            f"{clock['scoring_s']:.0f} s, {clock['outside_share']:.1%} outside both.",
-            f"Run folder ({state}): {folder}",
-            f"Report: python -m analysis report {folder}",
-        ]
+def option(config: pytest.Config, name: str) -> Any:
+    """Value of one of this plugin's options; None where it is not given, or is another plugin's."""
+    return getattr(config.option, _destination(name), None) if name in config.stash.get(OWN, ()) else None
 
 
-def _without_folders(argument: object) -> str:
-    """An argument less the folders in it: a run tells nothing of where it was made."""
-    option, equals, value = str(argument).rpartition("=")
-    return option + equals + (Path(value).name if "/" in value else value)
-
-
-def _is_measuring(config: pytest.Config) -> bool:
-    """--benchmark-only, in this project or with one of this plugin's options."""
-    here = Path(__file__).is_relative_to(config.rootpath)
-    return bool(config.getoption("benchmark_only", False)) and (here or _given(config) is not None)
-
-
-def _given(config: pytest.Config) -> str | None:
-    return next((name for name in OPTIONS if config.getoption(name)), None)
-
-
-SESSION = pytest.StashKey[StudySession]()
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Start again with `--study-out=DIR` for `--study-out DIR`: pytest looks for its rootdir near every bare path."""
+    own = config.stash.get(OWN, frozenset())
+    arguments = list(map(str, config.invocation_params.args))
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] in own.intersection(VALUES) and Path(argument).exists():
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return None if joined == arguments else int(pytest.main(joined))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Plan the study where one is asked for. Usage errors end pytest before it collects."""
-    if not _is_measuring(config):
-        given = _given(config)
+    """Register the study's fixtures and hooks if a study is asked for; a usage error ends pytest before it collects."""
+    if OWN not in config.stash:
+        return
+    given = [name for name in (*VALUES, *FLAGS) if option(config, name)]
+    measures = bool(getattr(config.option, "benchmark_only", False))
+    if not measures:
         if given:
-            raise pytest.UsageError(f"--{given.replace('_', '-')} runs a study: give --benchmark-only with it")
+            raise pytest.UsageError(f"{given[0]} requires --benchmark-only")
         for argument in config.args:
             file = Path(argument.split("::")[0])
-            if file.name.startswith("bench_") and file.resolve().parent == STUDY_FILE.parent:
-                raise pytest.UsageError(f"{file.name} measures: give --benchmark-only with it")
+            if file.name.startswith("bench_") and _in_checkout(config.rootpath):
+                raise pytest.UsageError(f"{file.name} requires --benchmark-only")
         return
+    if sys.platform == "win32":
+        raise pytest.UsageError("a study needs a POSIX system; on Windows, run it in WSL")
     if getattr(config.option, "numprocesses", None):
-        raise pytest.UsageError("--benchmark-only measures on a quiet machine: leave out -n (pytest-xdist)")
-    config.stash[SESSION] = _planned(config)
-    if config.args_source is not pytest.Config.ArgsSource.ARGS:
-        config.args[:] = [str(STUDY_FILE)]
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _interrupt)  # so that a run that is told to stop still becomes readable
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _planned(config: pytest.Config) -> StudySession:
-    from gradiometer import problems
-    from gradiometer.machine.limits import free_memory_bytes
-    from gradiometer.study import grid, study_file
+        raise pytest.UsageError("--benchmark-only needs the machine to itself; leave out -n (pytest-xdist)")
+    from gradiometer.errors import MEASURING_PACKAGES, GradiometerError, missing_packages
 
     try:
-        asked = study_file.find(config.getoption("study") or "quick")
-        files = [Path(name) for name in config.getoption("problem") or []]
-        sources = problems.sources_for(files)
-        plan = grid.plan(asked, sources, grid.Limits(free_memory_bytes()), problems_replaced=bool(files))
-    except (study_file.StudyError, problems.ProblemError) as error:
+        from gradiometer import study_session
+
+        study_session.start(config)
+    except GradiometerError as error:
         raise pytest.UsageError(str(error)) from None
-    return StudySession(config, plan, sources)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One item per cell of the plan; parameters are strings and numbers, never tensors."""
-    if "study_session" not in metafunc.fixturenames:
-        return
-    cells = metafunc.config.stash[SESSION].plan.cells
-    values = [
-        (c.case.problem.name, c.case.wrt, c.case.size, c.case.dtype, c.case.device, c.method, c.cell_id) for c in cells
-    ]
-    metafunc.parametrize(CELL_PARAMETERS, values, ids=[cell.cell_id for cell in cells])
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Under --benchmark-only: benchmarks alone, each cell with its replay clock, grouped by case."""
-    if not _is_measuring(config):
-        return
-    others = [item for item in items if "benchmark" not in getattr(item, "fixturenames", ())]
-    if others:
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in set(others)]
-    session = config.stash[SESSION]
-    selected = set()
-    for item in items:
-        parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if "study_session" not in getattr(item, "fixturenames", ()):
-            continue
-        selected.add(parameters["cell"])
-        clock = session.clocks[item.nodeid] = ReplayClock()
-        group = parameters["cell"].removesuffix(f"-{parameters['method']}")
-        item.add_marker(pytest.mark.benchmark(timer=clock, group=group), append=False)
-    if selected:
-        session.select(selected)
-
-
-@pytest.fixture(scope="session")
-def study_session(pytestconfig: pytest.Config) -> Iterator[StudySession]:
-    """The study of this session; its run folder is complete when the session ends."""
-    session = pytestconfig.stash[SESSION]
-    yield session
-    session.finish()
-
-
-def pytest_report_teststatus(report: Any, config: pytest.Config) -> tuple[str, str, str] | None:
-    """No dots between the progress lines: there is a line per case, and pytest-benchmark's table at the end."""
-    session = config.stash.get(SESSION, None)
-    if session is None or report.nodeid not in session.clocks or (report.when != "call" and report.passed):
-        return None
-    if hasattr(report, "wasxfail"):
-        return "xfailed", "", "XFAIL"
-    return (report.outcome, "", report.outcome.upper()) if report.outcome != "failed" else None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Where the run folder is, and what was found."""
-    session = config.stash.get(SESSION, None)
-    if session is not None and session.said:
-        terminalreporter.section("gradiometer")
-        for line in session.said:
-            terminalreporter.write_line(line)
-
-
-if sys.platform == "win32":
-    raise ImportError("gradiometer's workers need POSIX descriptors; on Windows, use WSL")
+    except ModuleNotFoundError as error:
+        if error.name not in MEASURING_PACKAGES:
+            raise
+        raise pytest.UsageError(missing_packages(error.name)) from None
+    config.pluginmanager.register(study_session, "gradiometer_study")
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args[:] = [str(STUDY_FILE)]

@@ -18,7 +18,7 @@ WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
 """Columns that one insight is about; its dtype is the leading one unless the insight names another."""
 
 TORCH = ("torch", "torch.func.grad")
-"""The form in `derivations` that stands for torch's own derivative."""
+"""Names in `derivations` of torch's own derivative: before schema version 3, and since."""
 
 LEVELS = {"proved": "proved", "exact": "exact", "rounded_constants": "exact", "agrees": "agrees", "wrong": "wrong"}
 """Stored verdict → level of evidence; every other verdict is "not checked"."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from gradiometer import analysis
-from gradiometer.analysis.cli import main
 from gradiometer.analysis.pool import pooled
+from gradiometer.cli import main
 from gradiometer.storage.validate import StoreError
 
 

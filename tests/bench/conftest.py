@@ -1,4 +1,4 @@
-"""The doors, opened as a user would: in a process of their own, with what they wrote read back."""
+"""Commands run as a user runs them: in processes of their own, and the files they wrote read back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a door did: its exit status, what it printed, and the run folder where there is one."""
+    """What a command did: its exit status, what it printed, and its run folder if it has one."""
 
     code: int
     text: str
@@ -33,16 +33,16 @@ class Outcome:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """References are kept among the tests, and nowhere else."""
+    """Cached references are shared by the tests of a session and stay out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIOMETER_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 
-def door(*arguments: str, timeout: float = 150) -> subprocess.CompletedProcess[str]:
+def run_module(*arguments: str, timeout: float = 150, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}  # is the tests'
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, env=mine)
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}  # are the test session's
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False, env=mine)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def study_in():
         file.write_text(toml)
         before = set(out.iterdir()) if out.is_dir() else set()
         options = ["--benchmark-only", "--study", str(file), "--study-out", str(out), "-p", "no:cacheprovider"]
-        done = door("pytest", *options, *arguments)
+        done = run_module("pytest", *options, *arguments)
         new = sorted(set(out.iterdir()) - before) if out.is_dir() else []
         return Outcome(done.returncode, done.stdout + done.stderr, new[0] if new else None)
 
@@ -68,11 +68,11 @@ def study(tmp_path, study_in):
 
 
 @pytest.fixture
-def pytester_door():
-    """pytest itself, run on this project."""
+def run_pytest():
+    """run_pytest(*arguments) runs pytest on this project."""
 
     def run(*arguments: str) -> Outcome:
-        done = door("pytest", "-p", "no:cacheprovider", *arguments)
+        done = run_module("pytest", "-p", "no:cacheprovider", *arguments)
         return Outcome(done.returncode, done.stdout + done.stderr, None)
 
     return run
@@ -80,10 +80,10 @@ def pytester_door():
 
 @pytest.fixture(scope="session")
 def run_bench():
-    """`python -m bench`."""
+    """run_bench(*arguments) runs `python -m bench`."""
 
     def run(*arguments: str) -> Outcome:
-        done = door("bench", *arguments)
+        done = run_module("bench", *arguments)
         return Outcome(done.returncode, done.stdout + done.stderr, None)
 
     return run

@@ -173,15 +173,34 @@ def test_a_problem_that_draws_no_uniform_data_is_told_so_in_a_line(broken):
     assert set(broken.of("drawless", "derivations")["verdict"]) == {"exact"}  # it is verified on what it does draw
 
 
-def test_strict_turns_failed_cells_into_failed_tests_and_a_selection_brings_its_baseline(study, tmp_path):
+def last_lines(done):
+    """The printed lines before the run folder's, back to the heading of the wrong gradients."""
+    lines = done.text.rstrip().splitlines()
+    end = next(place for place, line in enumerate(lines) if line.startswith("Run ("))
+    assert len(lines) - end == 3  # the run, the report's command and pytest's counts
+    return lines[lines.index("Wrong gradients:") + 1 : end]
+
+
+def test_wrong_gradients_are_diagnosed_in_the_last_lines_and_fail_the_session(broken):
+    assert broken.done.code == 1
+    wrong = last_lines(broken.done)
+    assert {line.split(":")[0].split()[-1] for line in wrong} == {"flat", "twice", "doubled"}
+    assert any("twice" in line and "a factor 2 too many" in line for line in wrong)
+    lines = broken.done.text.splitlines()
+    (row,) = [line for line in lines if line.startswith("  x ") and "wrong" in line]
+    assert "right" in row and "twice" not in row  # the best form is a right one
+    failed = lines[lines.index("Failed:") : lines.index("Wrong gradients:")]
+    for form in ("raises", "exits", "hangs"):
+        assert any(form in line and EXPECTED[form][1] in line for line in failed)
+
+
+def test_a_form_that_fails_is_a_failed_test_and_a_selection_brings_its_baseline(study, tmp_path):
     problem = tmp_path / "mine.py"
     problem.write_text(re.sub(r"for f in \(.*\)\}\}", "for f in (right, raises)}}", BROKEN))
-    arguments = ["--problem", str(problem), "-k", "n4 and (right or raises)"]
-    assert study(TINY, *arguments, "--study-strict").code == 1
-    lenient = study(TINY, *arguments)
-    assert lenient.code == 0
-    assert "1 passed, 1 skipped" in lenient.text
-    cells = lenient.table("cells").set_index("method")
+    done = study(TINY.replace('"near_optimum"', '"normal"'), "--problem", str(problem), "-k", "n4 and (right or raises)")
+    assert done.code == 1
+    assert "1 failed, 1 passed" in done.text
+    cells = done.table("cells").set_index("method")
     assert sorted(cells.index) == ["autograd", "raises", "right"]
     assert cells.loc["right", "ratio"] > 0
 
@@ -230,32 +249,32 @@ def test_the_tables_have_the_columns_that_the_schema_promises(broken):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--study", "smoke"], "--study runs a study: give --benchmark-only with it"),
-        (["--problem", "x.py"], "--problem runs a study: give --benchmark-only with it"),
-        (["bench/bench_gradients.py"], "bench_gradients.py measures: give --benchmark-only with it"),
-        (["bench/bench_reference.py::test_cold"], "bench_reference.py measures: give --benchmark-only with it"),
+        (["--study", "smoke"], "--study requires --benchmark-only"),
+        (["--problem", "x.py"], "--problem requires --benchmark-only"),
+        (["bench/bench_gradients.py"], "bench_gradients.py requires --benchmark-only"),
+        (["tests/benchmarks/bench_reference.py::test_cold"], "bench_reference.py requires --benchmark-only"),
         (["--benchmark-only", "--study", "nosuch"], "expected smoke, quick, full"),
         (["--benchmark-only", "--problem", "nosuch.py"], "nosuch.py: no such file"),
     ],
 )
-def test_bad_usage_is_one_line_before_anything_is_collected(pytester_door, arguments, said):
-    done = pytester_door(*arguments)
+def test_bad_usage_is_one_line_before_anything_is_collected(run_pytest, arguments, said):
+    done = run_pytest(*arguments)
     assert done.code == 4
     assert said in done.text
     assert "Traceback" not in done.text
 
 
-def test_plain_pytest_collects_no_study(pytester_door):
-    done = pytester_door("--collect-only", "-q", "bench", "tests/bench/test_statistics.py")
+def test_plain_pytest_collects_no_study(run_pytest):
+    done = run_pytest("--collect-only", "-q", "bench", "tests/bench/test_statistics.py")
     assert "test_gradient" not in done.text
     assert "test_cold" not in done.text
     assert done.code == 0
 
 
-def test_a_file_given_by_path_is_timed_without_a_study(pytester_door, tmp_path):
+def test_a_file_given_by_path_is_timed_without_a_study(run_pytest, tmp_path):
     file, out = tmp_path / "bench_mine.py", tmp_path / "out"
     file.write_text("def test_nothing(benchmark):\n    benchmark(int)\n")
-    done = pytester_door("--benchmark-only", "--study-out", str(out), str(file))
+    done = run_pytest("--benchmark-only", "--study-out", str(out), str(file))
     assert "1 passed" in done.text
     assert done.code == 0
     assert not out.exists()

@@ -6,10 +6,10 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from gradiometer.analysis.cli import main
 from gradiometer.analysis.compare.comparison import compare
 from gradiometer.analysis.compare.gate import FAILURES
 from gradiometer.analysis.compare.page import write_comparison
+from gradiometer.cli import main
 
 
 @pytest.fixture(scope="module")

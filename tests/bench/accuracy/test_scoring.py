@@ -1,13 +1,9 @@
-import dataclasses
 
 import numpy as np
-import pandas as pd
 
 from gradiometer.accuracy.reference import Reference
 from gradiometer.accuracy.scoring import Draw, Gradient, error_row
 from gradiometer.problems import PROBLEMS
-from gradiometer.storage.schema import DTYPES
-from gradiometer.study.headlines import digits_kept
 from gradiometer.study.plan import Case
 
 BATCH = PROBLEMS["linear_autoencoder_batch"]
@@ -37,21 +33,3 @@ def test_a_gradient_that_is_structurally_zero_has_no_relative_error_but_one_in_u
     assert found.digits is None
     assert found.bwd_max_u < 1
     assert found.bound_share == np.float32(2e-8)
-
-
-def test_neither_moves_what_is_said_of_the_others():
-    sound = row(np.float32([1.0, 3.0]) * (1 + 2.0**-20), [1.0, 3.0], [1.0, 3.0])
-    zero = row([1e-8, -2e-8], np.zeros(2), np.ones(2))
-    infinite = row([np.inf, 1.0], [1.0, 1.0], [1.0, 1.0])
-    errors = pd.DataFrame([dataclasses.asdict(one) for one in (sound, zero, infinite)])
-    errors["cell_id"] = ["a", "b", "c"]
-    cells = pd.DataFrame({"cell_id": ["a", "b", "c"], "family": "analytic", "dtype": "float32", "size": [8, 16, 32]})
-    cells["status"] = ["ok", "ok", "nonfinite"]
-    assert 6.0 < sound.digits < DTYPES["float32"].precision * np.log10(2)
-    expected = (
-        f"Digits kept by hand-derived gradients, median: {sound.digits:.1f} in float32 (not finite from n=32 on)."
-    )
-    assert digits_kept(cells, errors) == expected
-    refuted = pd.concat([errors, errors[errors["cell_id"] == "a"].assign(cell_id="d", digits=0.0)])
-    of_refuted = cells[cells["cell_id"] == "a"].assign(cell_id="d", status="wrong")
-    assert digits_kept(pd.concat([cells, of_refuted]), refuted) == expected

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from gradiometer.analysis.cli import main
+from gradiometer.cli import main
 
 ONE = "linear_autoencoder"
 
@@ -60,7 +60,18 @@ def test_compare_prints_a_summary_and_what_it_wrote(results, capsys):
     assert lines[-6:] == [f"wrote results/compare/{file}" for file in files]
 
 
-@pytest.mark.parametrize("arguments", [[], ["paint"], ["compare", "one"], ["report", "--colour", "red"]])
+def test_runs_of_real_machines_are_found_by_name_too(results, capsys):
+    machines = results / "machines"
+    machines.mkdir()
+    (results / "older").rename(machines / "older")
+    assert main(["report", "older", "-o", str(results / "out")]) == 0
+    assert "older" in (results / "out" / "report.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["paint"], ["compare", "one"], ["report", "--colour", "red"], ["compare", "a", "b", "--threshold", "2"]],
+)
 def test_bad_usage_exits_2(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
@@ -69,7 +80,7 @@ def test_bad_usage_exits_2(arguments, capsys):
 
 def test_an_unknown_run_is_one_line(results, capsys):
     assert main(["report", "nowhere"]) == 2
-    assert "nowhere: expected a run folder or a run's name" in error_line(capsys)
+    assert "nowhere: expected a run folder or the name of a run" in error_line(capsys)
 
 
 def test_no_run_at_all_is_one_line(tmp_path, monkeypatch, capsys):
