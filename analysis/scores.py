@@ -21,6 +21,7 @@ SUMMARY = {
     "ulp_p50": "median(ulp_p50)",
     "ulp_p99": "median(ulp_p99)",
     "ulp_max": "max(ulp_max)",
+    "bound_share": "max(bound_share)",
 }
 """Over the seeds that have a reference. A gradient with a non-finite entry has no error: it counts in `seeds` alone."""
 RANGE = {
@@ -31,7 +32,7 @@ RANGE = {
 }
 """Over the seeds that tell it, with a reference or without: is the worst of them in range."""
 READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
-        "n_nan", "n_inf", "n_spurious", "n_underflow", "loss_finite"]  # fmt: skip
+        "bound_share", "n_nan", "n_inf", "n_spurious", "n_underflow", "loss_finite"]  # fmt: skip
 """The columns of `errors` that this takes."""
 
 

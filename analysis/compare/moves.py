@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.frames import Frames
-from gradiometer.analysis.insights.explained import with_overhead
+from gradiometer.analysis.insights.cause import with_overhead
 from gradiometer.analysis.work import with_limits
 
 OVERHEAD, WORK = "overhead", "work"

@@ -14,7 +14,7 @@ from gradiometer.analysis.compare import comparability
 from gradiometer.analysis.compare.comparison import Comparison
 from gradiometer.analysis.compare.moves import OVERHEAD, WORK
 from gradiometer.analysis.compare.precision import LESS_PRECISE
-from gradiometer.analysis.insights.launches import LAUNCH_BOUND
+from gradiometer.analysis.insights.launch_bound import LAUNCH_BOUND
 
 MOVES = ((OVERHEAD, WORK), (WORK, OVERHEAD))
 MOST_NAMED = 4

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from gradiometer.analysis.drawing import annotate, layout, legend, style, words
 from gradiometer.analysis.drawing.entry import Figured
 from gradiometer.analysis.frames import SERIES, timed
-from gradiometer.analysis.insights.explained import costs
+from gradiometer.analysis.insights.cause import costs
 from gradiometer.analysis.text import number
 
 STEPS = 24

@@ -16,7 +16,7 @@ from seaborn import blend_palette
 from gradiometer.analysis.drawing import layout, legend, style, words
 from gradiometer.analysis.drawing.entry import Figured, timed_or_not
 from gradiometer.analysis.frames import timed
-from gradiometer.analysis.insights.scaling import verdicts
+from gradiometer.analysis.insights.decision import verdicts
 from gradiometer.analysis.text import counted, number, short
 from gradiometer.storage.schema import BASELINE
 

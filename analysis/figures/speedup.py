@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from gradiometer.analysis.drawing import annotate, layout, legend, style, words
 from gradiometer.analysis.drawing.entry import Figured, timed_or_not
 from gradiometer.analysis.frames import timed
-from gradiometer.analysis.insights.scaling import verdicts
+from gradiometer.analysis.insights.decision import verdicts
 from gradiometer.analysis.text import number
 from gradiometer.storage.schema import BASELINE
 

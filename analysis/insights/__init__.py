@@ -1,4 +1,4 @@
-"""One file per question about a run: a frame in, insights out.
+"""One file per question about a run: the tables of a run in, insights as data out.
 
-May import frames and statistics; writes no files and draws no figures.
+May import the frames and tables of analysis, and statistics; writes no sentences, no files and no figures.
 """

@@ -28,6 +28,11 @@ def decisions(cells: pd.DataFrame) -> pd.Series[str]:
     return found.set_axis(labels)
 
 
+def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
+    """The column `verdict` of `cells`, or `decisions` of a frame that does not have it yet."""
+    return cells["verdict"] if "verdict" in cells else decisions(cells)
+
+
 def fastest(forms: pd.DataFrame) -> pd.Series[bool]:
     """Whether a form is the fastest of its case: by ratio where all forms have one, by time otherwise."""
     keys = [forms["run_id"], forms["case_id"]]

@@ -1,8 +1,4 @@
-"""How times grow with size: exponents, crossovers, and when preparing pays. Frame in, frame out; no torch here.
-
-Every function takes `cells` (of `Frames`, with its `shape` column) and returns one row per finding, which begins with
-the columns of `SERIES` and `method`. Intervals are 95 % and come from the cells' own; null where those are.
-"""
+"""How times grow with size: exponents of time in size."""
 
 from __future__ import annotations
 
@@ -10,31 +6,30 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.curves import KEYS, Integers, curves
-from gradiometer.analysis.frames import SERIES, timed
-from gradiometer.analysis.insights.decision import decisions
+from gradiometer.analysis.insights.insight import INFO, Insight, where_of
+from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.statistics import BAND, Floats, half_width
 from gradiometer.storage.schema import BASELINE
 
 TAIL = 4
-"""A tail exponent is fitted over the sizes of at least the largest over this."""
+"""A tail exponent is fitted over the sizes from largest / TAIL to the largest."""
 
 EXPONENTS = [*KEYS, "scope", "size_from", "size_to", "points", "exponent", "exponent_low", "exponent_high"]
-CROSSOVERS = [*KEYS, "size_from", "size_to", "relation", "size", "size_low", "size_high"]
-PREPARING = [*SERIES, "size", "dims", "method", "other", "setup_s", "time_s", "other_time_s"]
 
 
 def _slopes(points: pd.DataFrame, rows: Integers) -> tuple[Floats, Floats, Floats]:
-    """Weighted least-squares slopes of log time on log size, with their 95 % intervals.
+    """Weighted least-squares slopes of log time on log size, with the ends of their 95 % intervals.
 
-    `rows` of `points` are curve × point, -1 where a curve has no more. β = Σw(x−x̄)y / Σw(x−x̄)², w = 1/s². A spread
-    below the ±1 % band is processes agreeing by luck, so s is at least that. With more than two points the interval is
-    widened by √(χ²/(k−2)) where that exceeds 1, so that a curve that is no power law says so: R. T. Birge, "The
-    calculation of errors by the method of least squares", Phys. Rev. 40 (1932).
+    `rows` (curve × point) are row numbers of `points`, -1 beyond the end of a curve.
+    β = Σw(x−x̄)y / Σw(x−x̄)², w = 1/s². A standard error s below the ±1 % band is chance agreement of few processes, so
+    s is at least that. With more than two points the interval is widened by √(χ²/(k−2)) where that exceeds 1, which
+    shows that the curve is no power law: R. T. Birge, "The calculation of errors by the method of least squares",
+    Phys. Rev. 40 (1932).
     """
     there = rows >= 0
-    size, time_s, log_ses, dfs = (points[name].to_numpy(float)[rows] for name in ("size", *_TIMES))
-    x, y = np.log(size), np.log(time_s)
-    errors = np.where(there, np.maximum(log_ses, BAND), 0.0)
+    x, y = (np.log(points[name].to_numpy(float)[rows]) for name in ("size", "time_s"))
+    errors, dfs = (points[name].to_numpy(float)[rows] for name in ("time_log_se", "time_df"))
+    errors = np.where(there, np.maximum(errors, BAND), 0.0)
     known = np.isfinite(errors).all(axis=1, keepdims=True)
     weights = np.where(there, 1 / np.where(known & there, errors, 1.0) ** 2, 0.0)
     centred = x - _mean(x, weights)
@@ -78,99 +73,25 @@ def tail_exponents(cells: pd.DataFrame) -> pd.DataFrame:
     return _exponents(tails.cells, tails.rectangle()[several], "tail")
 
 
-def verdicts(cells: pd.DataFrame) -> pd.Series[str]:
-    """The column `verdict` of `cells`, or `decision.decisions` where a frame does not have it yet."""
-    return cells["verdict"] if "verdict" in cells else decisions(cells)
-
-
-def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
-    """Where each method crosses autograd: `size` with `size_low`, `size_high`, and `relation` in words.
-
-    A crossing lies between two successive sizes at which the verdicts are decided and differ; what is undecided in
-    between is stepped over, so noise around 1 makes none. The log of the ratio is interpolated linearly in log size,
-    and so are the ends of its interval: they pass 1 between the same two sizes, which bounds the crossing.
-    A method that never crosses has one row without a size, whose relation says so; one per crossing otherwise.
+def growth(view: View) -> list[Insight]:
+    """`growth` for each case: the exponents over the largest sizes, `size_from` to `size_to`, of the forms and autograd
+    that were timed there: `methods`, with `method`, `exponent`, `low` and `high` each.
     """
-    compared = curves(cells[(cells["method"] != BASELINE) & cells["ratio"].notna()])
-    points, sizes = compared.cells, compared.cells["size"].to_numpy()
-    verdict = verdicts(points).to_numpy(object)
-    ends = points[KEYS].assign(size_from=sizes[compared.of_each(compared.starts)],
-                               size_to=sizes[compared.of_each(compared.stops)])  # fmt: skip
-    decided_at = np.flatnonzero(np.isin(verdict, ("faster", "slower")))
-    start, stop = decided_at[:-1], decided_at[1:]
-    crosses = (compared.number[start] == compared.number[stop]) & (verdict[start] != verdict[stop])
-    start, stop = start[crosses], stop[crosses]
-    log_size, bounds = (
-        np.log(sizes),
-        [np.log(points[name].to_numpy(float)) for name in ("ratio", "ratio_low", "ratio_high")],
-    )
-    places = [_crossing(log_size, bounds, slice(i, k + 1)) for i, k in zip(start, stop, strict=True)]
-    crossings = ends.iloc[start].assign(
-        relation=[f"{verdict[i]} below, {verdict[k]} above" for i, k in zip(start, stop, strict=True)],
-        **{name: [place[name] for place in places] for name in ("size", "size_low", "size_high")},
-    )
-    without = np.setdiff1d(compared.number, compared.number[start])
-    rest = ends.iloc[compared.starts[without]].assign(
-        relation=[_throughout(set(verdict[compared.starts[it] : compared.stops[it] + 1])) for it in without],
-    )
-    order = np.argsort(np.append(start, compared.starts[without]), kind="stable")
-    found: pd.DataFrame = pd.concat([crossings, rest]).iloc[order].reset_index(drop=True)
-    return found.reindex(columns=CROSSOVERS)
-
-
-_RATIOS = ("ratio", "ratio_log_se", "ratio_df")
-
-
-def _crossing(log_size: Floats, bounds: list[Floats], between: slice) -> dict[str, float]:
-    """`size`, `size_low` and `size_high` at which the log ratio and the ends of its interval (`bounds`) pass 0."""
-    value, low, high = (_passes_zero(log_size[between], bound[between]) for bound in bounds)
-    return {"size": float(np.median(value)), "size_low": min(low + high), "size_high": max(low + high)}
-
-
-def _passes_zero(x: Floats, y: Floats) -> list[float]:
-    """The exp(x) at which y passes 0, linear in between; where it begins and ends on other sides."""
-    x, y = x[~np.isnan(y)], y[~np.isnan(y)]
-    places = np.flatnonzero(np.sign(y[1:]) != np.sign(y[:-1]))
-    return [float(np.exp(x[i] - y[i] * (x[i + 1] - x[i]) / (y[i + 1] - y[i]))) for i in places]
-
-
-def _throughout(verdicts: set[str]) -> str:
-    """A method without a crossing, in words."""
-    for verdict in ("faster", "slower"):
-        if verdict in verdicts:
-            return f"{verdict} at every size" if verdicts == {verdict} else f"{verdict} or not told apart"
-    return "not told apart"
-
-
-def preparing_pays(cells: pd.DataFrame) -> pd.DataFrame:
-    """From how many calls on a form that prepares once is cheaper than another form of the same case: `calls`.
-
-    calls = setup / (time of the other − time of the prepared); `setup_s` is null where a form prepares nothing. The
-    difference's 95 % interval is Welch's on the times (s_t = t·s_log t, first order), and gives `calls_low` and
-    `calls_high`. Infinite: it never pays, or may never.
-    """
-    analytic = timed(cells)
-    analytic = analytic[analytic["family"] == "analytic"]
-    right = analytic[["run_id", "case_id", "method", "setup_s", *_TIMES]]
-    pairs = analytic.merge(right, on=["run_id", "case_id"], suffixes=("", "_other"))
-    pairs = pairs[pairs["setup_s"].notna() & (pairs["method"] != pairs["method_other"])]
-    extra_s = (pairs["setup_s"] - pairs["setup_s_other"].fillna(0.0)).to_numpy(float)
-    saved = (pairs["time_s_other"] - pairs["time_s"]).to_numpy(float)
-    half = half_width(*_errors_in_seconds(pairs))
-    rows = pairs.rename(columns={"method_other": "other", "time_s_other": "other_time_s"})[PREPARING].copy()
-    for name, difference in (("calls", saved), ("calls_low", saved + half), ("calls_high", saved - half)):
-        with np.errstate(divide="ignore"):
-            rows[name] = np.where(np.isnan(difference), np.nan, np.where(difference > 0, extra_s / difference, np.inf))
-    return rows.reset_index(drop=True)
-
-
-_TIMES = ["time_s", "time_log_se", "time_df"]
-
-
-def _errors_in_seconds(pairs: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Standard errors and degrees of freedom of the two times of each pair, side by side, in seconds."""
-    both = []
-    for end in ("", "_other"):
-        times, log_ses, dfs = (pairs[f"{name}{end}"].to_numpy(float) for name in _TIMES)
-        both.append((log_ses * times, dfs))
-    return np.stack([errors for errors, _ in both], axis=-1), np.stack([degrees for _, degrees in both], axis=-1)
+    found = tail_exponents(view.leading)
+    found = found[(found["family"] == "analytic") | (found["method"] == BASELINE)]
+    whole = found.groupby(WHERE, sort=False)[["size_from", "size_to"]].transform("max")
+    found = found[(found["size_from"] == whole["size_from"]) & (found["size_to"] == whole["size_to"])]
+    names = {"exponent_low": "low", "exponent_high": "high"}
+    return [
+        Insight(
+            "growth",
+            INFO,
+            where_of(rows.iloc[0]),
+            {
+                "size_from": int(rows["size_from"].iloc[0]),
+                "size_to": int(rows["size_to"].iloc[0]),
+                "methods": rows.rename(columns=names)[["method", "exponent", "low", "high"]].to_dict("records"),
+            },
+        )
+        for _, rows in found.groupby(WHERE, sort=False)
+    ]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.frames import CELL, CONFIGURATION, Frames, timed, with_error
+from gradiometer.analysis.frames import CELL, CONFIGURATION, Frames, described, timed, with_error
 from gradiometer.analysis.insights.decision import decisions, with_fastest
 from gradiometer.analysis.scores import RANGE
+from gradiometer.analysis.work import with_limits
 from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA
 
 WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
@@ -34,10 +35,13 @@ REFUTED_TIMES = 1000.0
 
 @dataclass(frozen=True)
 class View:
-    """One run. `cells` has the columns `verdict` (the decision against autograd) and `evidence` (the level of a form's
-    verdict, null for generic methods), and no times of wrong forms. `leading` are the cells of the dtype that
-    sentences are about. `forms` are the leading cells of forms that may be advised, with `is_fastest` and `behind`.
-    `precision` has the columns of `frames.with_error` and of `scores.RANGE` on uniform data, and `zeros`.
+    """One run.
+
+    `cells`, in the order of the problems, has the columns of `work.with_limits`, `verdict` (the decision against
+    autograd) and `evidence` (the level of a form's verdict, null for generic methods), and no times of wrong forms.
+    `leading` are the cells of the dtype that sentences are about. `forms` are the leading cells of forms that may be
+    advised, with `is_fastest` and `behind`. `precision` has the columns of `frames.with_error` and of `scores.RANGE` on
+    uniform data, and `zeros`.
     """
 
     run: Mapping[str, Any]
@@ -46,13 +50,20 @@ class View:
     forms: pd.DataFrame
     precision: pd.DataFrame
     derivations: pd.DataFrame
+    segments: pd.DataFrame
 
 
 def view_of(frames: Frames) -> View:
     """The view of `frames`, which are of one run."""
     rows = frames.derivations
-    derivations = rows[~rows["form"].isin(TORCH)].assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED))
-    cells = frames.cells.reset_index(drop=True)
+    rows = rows[~rows["form"].isin(TORCH) & rows["problem"].isin(frames.cells["problem"])]
+    derivations = rows.assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED))
+    run = frames.runs[0]
+    order = list(described(run, "problems", frames.cells["problem"]))
+    cells = frames.cells.sort_values(
+        "problem", key=lambda names: names.map(order.index), kind="stable", ignore_index=True
+    )
+    cells = with_limits(cells, run.get("peak_rates"))
     precision = _precision(cells, frames.scores)
     derivations = _with_refuted(derivations, precision)
     levels = derivations.set_index(["problem", "wrt", "form"])["level"]
@@ -67,7 +78,8 @@ def view_of(frames: Frames) -> View:
     zeros = precision.loc[precision["zeros"], "cell_id"]
     forms = with_fastest(timed(leading[usable & ~leading["cell_id"].isin(zeros)]))
     wrong_cells = cells.loc[wrong, "cell_id"]
-    return View(frames.runs[0], cells, leading, forms, precision[~precision["cell_id"].isin(wrong_cells)], derivations)
+    sound = precision[~precision["cell_id"].isin(wrong_cells)]
+    return View(run, cells, leading, forms, sound, derivations, frames.segments)
 
 
 def leading_dtype(dtypes: pd.Series[str]) -> str:

@@ -1,4 +1,4 @@
-"""One page from runs: the answers, the figures, the tables, how it was measured. No torch here."""
+"""One page from one or more runs: the answers, the details, the figures, the tables, and how it was measured."""
 
 from __future__ import annotations
 
@@ -6,44 +6,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from gradiometer.analysis import text
 from gradiometer.analysis.compare import machines
 from gradiometer.analysis.drawing import render
 from gradiometer.analysis.frames import Frames, described
-from gradiometer.analysis.insights import answers, findings
-from gradiometer.analysis.insights.decision import decisions
+from gradiometer.analysis.insights.insight import Insight
+from gradiometer.analysis.insights.overview import overview
+from gradiometer.analysis.insights.questions import insights
+from gradiometer.analysis.insights.view import View, view_of
 from gradiometer.analysis.report import figure_selection, measurement, output, tables
-from gradiometer.analysis.work import with_limits
+from gradiometer.analysis.wording import run as wording
 
 OPEN_ROWS = 40
-"""A table of at most so many rows is open when the page is; Markdown, which cannot close one, shows so many."""
+"""A table of at most this many rows is open when the page loads. Markdown shows this many rows of every table."""
 
 FEWEST_ROWS = 20
-"""What a table of one of many runs shows at least."""
-
-MEASURED = ("time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low", "ratio_high")
-"""What of a refuted form's cells is no finding."""
+"""Rows that every table of one of many runs may show."""
 
 MOST_CARDS = 3
-"""Answers that the first screen has room for in full; more are rows of a table there, and in full below it."""
+"""Cards that fit the first screen. A run with more problems has a table there, and its cards further down."""
 
-MOST_ANSWERS = 60
-"""Answers that a page gives in full, over its runs; the others are a row of a table."""
-MOST_FINDINGS = 60
-"""Problem × wrt × configuration that a page has findings of, over its runs; more would not be read."""
+MOST_DETAILED = 60
+"""Cards of a page, over its runs. The tables cover the other problems."""
 
 Problems = dict[str, dict[str, Any]]
 
 
 def write_report(frames: Frames, folder: Path) -> list[Path]:
-    """Write report.html, report.md, tables/*.csv and figures/*.svg into `folder`; the paths of the pages.
+    """Write report.html, report.md, tables/*.csv and figures/*.svg into `folder`; return the paths of the pages.
 
-    Raises OSError where the folder cannot be written.
+    Files of an earlier report in `folder` are removed, other files are kept. Raises OSError if `folder` cannot be
+    written.
     """
-    for part in ("tables", "figures"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    with output.Output(folder) as out:
+        return _write(frames, out)
+
+
+def _write(frames: Frames, out: output.Output) -> list[Path]:
     several = len(frames.runs) > 1
     rows = max(tables.MOST_ROWS // (2 * len(frames.runs)), FEWEST_ROWS) if several else tables.MOST_ROWS
     shown = [_shown(frames.of_run(run["run_id"]), several) for run in frames.runs]
@@ -53,140 +52,105 @@ def write_report(frames: Frames, folder: Path) -> list[Path]:
         plans.append(it.planned(figures))
         figures -= len(plans[-1].jobs)
     with render.drawing([job for plan in plans for job in plan.jobs]) as drawn:
-        runs = []  # while others draw
-        answers_left = MOST_ANSWERS
+        runs = []  # while worker processes draw
+        room = MOST_DETAILED
         for it in shown:
-            runs.append(_section(it, folder / "tables", rows, answers_left))
-            answers_left -= len(runs[-1]["answers"])
-        _find(shown, runs)
-        found = _machines(frames, folder)
-        room = figure_selection.MOST_BYTES
+            runs.append(_section(it, out, rows, room))
+            room -= len(runs[-1]["cards"])
+        found = _machines(frames, out)
+        bytes_left = figure_selection.MOST_BYTES
         for run, plan in zip(runs, plans, strict=True):
-            run["figures"], run["not_drawn"], room = figure_selection.placed(plan, drawn, folder / "figures", room)
-    runs[0]["in_full"] = len(runs[0]["brief"]["it"].rows) <= MOST_CARDS
+            run["figures"], run["not_drawn"], bytes_left = figure_selection.placed(plan, drawn, out, bytes_left)
+    runs[0]["in_full"] = len(runs[0]["brief"]["it"].rows) <= MOST_CARDS * 3 and len(runs[0]["cards"]) <= MOST_CARDS
     context = {
-        "title": f"Gradients measured: {output.named(frames)}",
+        "title": output.title(frames, [it.problems for it in shown]),
         "runs": runs,
         "several": several,
         "machines": found,
-        "words": measurement.WORDS,
-        "most_findings": MOST_FINDINGS,
-        "figures_most": figure_selection.MOST_FIGURES,
+        "glossary": measurement.GLOSSARY,
         "figures_most_bytes": f"{figure_selection.MOST_BYTES / 1e6:g} MB",
     }
-    return output.write(folder, "report", context)
+    return out.pages("report", context)
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One run as a page shows it: its tables, the cells in the problems' order with their limits, the problems as they
-    are described, and what the names of its files begin with; `sound` and `scores` are without what refuted forms do.
-    """
+    """One run as a page shows it. File names of its tables and figures begin with `prefix`."""
 
     frames: Frames
-    cells: pd.DataFrame
-    sound: pd.DataFrame
-    scores: pd.DataFrame
+    view: View
+    answers: list[Insight]
     problems: Problems
     prefix: str
 
     def planned(self, room: int) -> figure_selection.Planned:
-        """At most `room` figures of it."""
-        return figure_selection.planned(self.frames.runs[0], self.sound, self.scores, self.problems, self.prefix, room)
+        """At most `room` figures of the run."""
+        sound = self.frames.scores["cell_id"].isin(self.view.precision["cell_id"])
+        scores = self.frames.scores[sound]
+        return figure_selection.planned(self.view.run, self.view.cells, scores, self.problems, self.prefix, room)
 
 
 def _shown(frames: Frames, several: bool) -> Shown:
-    run, cells = frames.runs[0], frames.cells
-    problems = described(run, "problems", cells["problem"])
-    ordered = cells.sort_values("problem", key=lambda names: names.map(list(problems).index), kind="stable")
-    prefix = f"{text.file_name(run['run_id'])}-" if several else ""
-    limited = with_limits(ordered, run.get("peak_rates"))
-    refuted = limited["status"] == "wrong"  # how fast a wrong gradient is, and how far off, is no finding
-    sound = limited.assign(**{name: limited[name].mask(refuted) for name in MEASURED})
-    sound["verdict"] = limited["verdict"] = decisions(sound)
-    scores = frames.scores[~frames.scores["cell_id"].isin(limited.loc[refuted, "cell_id"])]
-    return Shown(frames, limited, sound, scores, problems, prefix)
+    view = view_of(frames)
+    problems = described(view.run, "problems", view.cells["problem"])
+    prefix = f"{text.file_name(view.run['run_id'])}-" if several else ""
+    return Shown(frames, view, insights(view), problems, prefix)
 
 
-def _machines(frames: Frames, folder: Path) -> machines.Machines | None:
+def _machines(frames: Frames, out: output.Output) -> machines.Machines | None:
     found = machines.side_by_side(frames)
     if found:
         for table in found.tables:
-            output.write_csv(folder / "tables" / f"{table.name}.csv", table)
+            out.csv(table)
         if found.drawn:
-            (folder / "figures" / found.drawn.file).write_text(found.drawn.svg, "utf-8")
+            out.svg(found.drawn)
     return found
 
 
-def _section(shown: Shown, folder: Path, rows: int, in_full: int) -> dict[str, Any]:
-    """All that the page says of one run but its findings and figures, `in_full` answers among it; its tables, of at
-    most so many `rows`, are written.
-    """
-    frames, cells, problems = shown.frames, shown.sound, shown.problems
-    run = frames.runs[0]
-    answered = answers.answers(cells, shown.scores, frames.derivations, in_full)
-    made = _tables(shown, answered, folder, rows)
+def _section(shown: Shown, out: output.Output, rows: int, room: int) -> dict[str, Any]:
+    """What the page shows of one run except figures, with at most `room` cards; writes its tables."""
+    frames, view, run = shown.frames, shown.view, shown.view.run
+    made = _tables(shown, out, rows)
+    cards = wording.cards(shown.answers)
+    where = list(dict.fromkeys(card.where for card in cards if card.where))
+    labelled = [{"label": shown.problems[card.problem]["label"], "it": card} for card in cards[:room]]
     return {
         "run_id": str(run["run_id"]),
         "name": text.short(run.get("label") or run["run_id"], 80),
         "on": output.on_what(frames),
-        "where": list(dict.fromkeys(it.where for it in answered)),
+        "where": where,
         "state": str(run.get("state", "unknown")),
         "command": str(run.get("command") or "the command was not recorded"),
-        "summary": [*findings.coverage(cells), findings.derivations(frames.derivations)],
-        "answers": [{"label": problems[it.problem]["label"], "it": it} for it in answered[:in_full]],
+        "summary": wording.statements(shown.answers, wording.RUN),
+        "cards": labelled,
+        "detailed": [card for card in labelled if card["it"].details],
         "in_full": False,
+        "omitted": len(cards) - len(labelled),
         "brief": made.pop("answers"),
         "failures": made.pop("failures"),
-        "tables": list(made.values()),
+        "tables": [table for table in made.values() if table["it"].rows],
         "quality": [measurement.interference(frames.segments), measurement.clock(run.get("clock"))],
-        "facts": measurement.facts(run, cells, problems),
+        "facts": measurement.facts(run, view.cells, shown.problems),
     }
 
 
-def _find(shown: list[Shown], runs: list[dict[str, Any]]) -> None:
-    """Add to the `runs` each problem's label and what was found of it, wrt by wrt, while there is room on the page."""
-    room = MOST_FINDINGS
-    for it, run in zip(shown, runs, strict=True):
-        found = findings.findings(it.sound, it.scores, it.frames.derivations, room)
-        of_problem: dict[str, list[findings.Finding]] = {}
-        for finding in found:
-            of_problem.setdefault(finding.problem, []).append(finding)
-        run["findings"] = [{"label": it.problems[name]["label"], "found": them} for name, them in of_problem.items()]
-        run["not_found"] = it.cells.groupby(findings.OF_SERIES, sort=False).ngroups - len(found)
-        room -= len(found)
-
-
-def _tables(shown: Shown, answered: list[answers.Answer], folder: Path, most: int) -> dict[str, dict[str, Any]]:
-    """Name → table of at most so many rows, whether it is open, and its first rows; each written as CSV."""
-    frames, cells = shown.frames, shown.sound
+def _tables(shown: Shown, out: output.Output, most: int) -> dict[str, dict[str, Any]]:
+    """Name → a table of at most `most` rows, whether it is open, and its first rows; writes each as CSV."""
+    cells = shown.view.cells
     made = {
-        "answers": _brief(answered, shown.problems),
-        "derivations": tables.derivations(frames.derivations),
-        "explained": tables.explained(cells),
+        "answers": tables.answers(overview(shown.frames)),
+        "derivations": tables.derivations(shown.frames.derivations),
+        "causes": tables.causes(cells),
         "crossovers": tables.crossovers(cells),
         "exponents": tables.exponents(cells),
         "local_exponents": tables.local_exponents(cells),
-        "preparing_pays": tables.preparing(cells),
-        "cells": tables.all_cells(shown.cells, frames.scores),
+        "break_even": tables.break_even(cells),
+        "cells": tables.all_cells(cells, shown.frames.cells, shown.frames.scores),
         "failures": tables.failures(cells),
     }
     written = {}
     for name, table in made.items():
         it = table.renamed(f"{shown.prefix}{table.name}").head(most)
-        output.write_csv(folder / f"{it.name}.csv", it)
+        out.csv(it)
         written[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
     return written
-
-
-def _brief(answered: list[answers.Answer], problems: Problems) -> tables.Table:
-    """The answers, a row each."""
-    several = len({it.where for it in answered}) > 1
-    rows = [
-        {"problem": problems[it.problem]["label"]} | ({"where": it.where} if several else {}) | it.brief
-        for it in answered
-    ]
-    frame = pd.DataFrame(rows).head(tables.MOST_ROWS)
-    return tables.Table(
-        "answers", "Answers", "", list(frame.columns), frame.astype(str).values.tolist(), pd.DataFrame(rows)
-    )

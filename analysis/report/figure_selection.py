@@ -1,10 +1,9 @@
-"""The figures of a page: which are drawn, within what a page can hold, and their files. No torch here."""
+"""Selects the figures of a page, up to a number and a size, and writes their files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,15 +12,16 @@ from gradiometer.analysis import text
 from gradiometer.analysis.drawing import render
 from gradiometer.analysis.figures import FIGURES
 from gradiometer.analysis.frames import CONFIGURATION, methods_of
+from gradiometer.analysis.report.output import Output
 
 MOST_FIGURES = 36
 MOST_BYTES = 1_700_000
-"""What one page holds of figures: more is slow to draw, to load and to scroll past."""
+"""Limits for the figures of one page, which would be slow to draw and to load."""
 
 
 @dataclass(frozen=True)
 class Planned:
-    """What of a run is to be drawn: its `jobs`, each with its problem's label, and the titles for which no room is."""
+    """Figures to draw for one run (`jobs`, each with its `labels` entry), and the titles omitted for lack of space."""
 
     jobs: list[render.Job]
     labels: list[str]
@@ -36,9 +36,9 @@ def planned(
     prefix: str,
     room: int,
 ) -> Planned:
-    """At most `room` figures of a run, all of one problem and configuration before the next.
+    """Plan at most `room` figures of a run, all of one problem and configuration before the next.
 
-    Those with nothing to draw are left out.
+    Figures with nothing to draw are omitted.
     """
     methods = methods_of(run, cells)
     parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
@@ -58,10 +58,11 @@ def planned(
 
 
 def placed(
-    plan: Planned, drawn: Iterator[render.Drawn], folder: Path, room: int
+    plan: Planned, drawn: Iterator[render.Drawn], out: Output, room: int
 ) -> tuple[list[dict[str, Any]], list[str], int]:
-    """Every kind of figure and what was drawn of it, each written as SVG into `folder`; the titles of those without
-    room; the bytes left of `room`. The first that has none ends it for all after.
+    """Write the figures that fit into `room` bytes; return them by kind, the titles of the others, and the bytes left.
+
+    After the first figure that does not fit, all others are omitted.
     """
     kinds: dict[str, dict[str, Any]] = {}
     late: list[str] = []
@@ -73,7 +74,7 @@ def placed(
             late.append(job.title)
             continue
         room -= size
-        (folder / it.file).write_text(it.svg, "utf-8")
+        out.svg(it)
         kind = kinds.setdefault(it.kind, {"title": it.kind, "caption": it.caption, "drawn": []})
         kind["drawn"].append(vars(it) | {"label": label})
     order = [figure.title for figure in FIGURES]
@@ -85,7 +86,7 @@ def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
 
 
 def _where(cells: pd.DataFrame, key: tuple[Any, ...]) -> str:
-    """The configuration, where its problem has several."""
+    """The configuration if the problem has several, otherwise empty."""
     problem, *configured = key
     several = len(cells.loc[cells["problem"] == problem, CONFIGURATION].drop_duplicates()) > 1
     return ", ".join(map(str, configured)) if several else ""

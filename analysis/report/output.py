@@ -1,8 +1,10 @@
-"""Templates to files: HTML and Markdown from one context, every foreign text escaped. No torch here."""
+"""Writes the files of a report: pages from templates, tables as CSV, figures as SVG. Escapes every foreign text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pyarrow import compute, csv
 
+from gradiometer.analysis.drawing.render import Drawn
 from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.report.tables import Table
 from gradiometer.analysis.text import clean, listed, markdown, short, size_bytes
@@ -38,7 +41,7 @@ def markdown_table(table: Table) -> Markup:
 
 
 def write(folder: Path, name: str, context: Mapping[str, Any]) -> list[Path]:
-    """Write `name`.html and `name`.md from their templates into `folder`; their paths. Raises OSError."""
+    """Write `name`.html and `name`.md from their templates into `folder`; return their paths. Raises OSError."""
     environment = _environment()
     paths = [folder / f"{name}.{kind}" for kind in ("html", "md")]
     for path in paths:
@@ -47,7 +50,7 @@ def write(folder: Path, name: str, context: Mapping[str, Any]) -> list[Path]:
 
 
 def write_csv(path: Path, table: Table) -> None:
-    """All rows of a table as CSV, a ' before texts that a spreadsheet would take for a formula. Raises OSError."""
+    """Write all rows of a table, with a ' before texts that a spreadsheet would take for a formula. Raises OSError."""
     whole = pa.Table.from_pandas(table.frame, preserve_index=False)
     for place, column in enumerate(whole.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
@@ -57,8 +60,86 @@ def write_csv(path: Path, table: Table) -> None:
         csv.write_csv(whole, file)
 
 
+MANIFEST = "report-files.txt"
+"""Lists the files of a report, one path a line, relative to its folder."""
+
+
+class Output:
+    """A report folder. Entering removes the files that an earlier report listed in MANIFEST; foreign files are kept.
+
+    Raises OSError if the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: list[str] = []
+
+    def __enter__(self) -> Output:
+        for part in ("tables", "figures"):
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
+        manifest = self.folder / MANIFEST
+        for line in manifest.read_text("utf-8").splitlines() if manifest.is_file() else []:
+            if re.fullmatch(r"((tables|figures)/)?[A-Za-z0-9_+-][A-Za-z0-9._+-]*\.(html|md|csv|svg)", line):
+                (self.folder / line).unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        (self.folder / MANIFEST).write_text("".join(f"{name}\n" for name in self._files), "utf-8")
+
+    def csv(self, table: Table) -> None:
+        """Write all rows of a table into tables/."""
+        write_csv(self._path(f"tables/{table.name}.csv"), table)
+
+    def svg(self, drawn: Drawn) -> None:
+        """Write a figure into figures/."""
+        self._path(f"figures/{drawn.file}").write_text(drawn.svg, "utf-8")
+
+    def pages(self, name: str, context: Mapping[str, Any]) -> list[Path]:
+        """Write `name`.html and `name`.md; return their paths."""
+        self._files += [f"{name}.html", f"{name}.md"]
+        return write(self.folder, name, context)
+
+    def _path(self, name: str) -> Path:
+        self._files.append(name)
+        return self.folder / name
+
+
+def title(frames: Frames, problems: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
+    """`Gradiometer: linear autoencoder (3 problems) on AMD EPYC 7B13, 27 Nov 2026`; labels of the runs if several."""
+    if len(frames.runs) > 1:
+        return f"Gradiometer: {named(frames)}"
+    run = frames.runs[0]
+    machine = _mapping(run.get("machine"))
+    devices = set(frames.cells["device"])
+    gpus = machine.get("gpus")
+    gpu = _mapping(gpus[0]).get("name") if isinstance(gpus, list) and gpus and devices - {"cpu"} else None
+    where = re.sub(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|@.*", "", str(gpu or machine.get("cpu") or "unknown processor"))
+    return f"Gradiometer: {_subject(problems[0])} on {short(where, 60)}{_date(run.get('started'))}"
+
+
+def _subject(problems: Mapping[str, Mapping[str, Any]]) -> str:
+    """The label of the only problem, or what the labels have in common up to a comma, with their number."""
+    labels = [str(entry["label"]) for entry in problems.values()]
+    if len(labels) == 1:
+        return short(labels[0], 60)
+    heads = {label.split(",")[0] for label in labels}
+    common = short(heads.pop(), 60) if len(heads) == 1 else ""
+    return f"{common[0].lower()}{common[1:]} ({len(labels)} problems)" if common else f"{len(labels)} problems"
+
+
+def _date(started: object) -> str:
+    try:
+        day = datetime.fromisoformat(str(started))
+    except ValueError:
+        return ""
+    return f", {day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
 def on_what(frames: Frames) -> str:
-    """One line on the first run: processor, memory, torch, study, when. What run.json lacks is left out."""
+    """One line on the first run: processor, memory, torch version, study, start. Omits what run.json lacks."""
     run = frames.runs[0]
     machine, versions, study = (_mapping(run.get(name)) for name in ("machine", "versions", "study"))
     gpus = machine.get("gpus")
@@ -81,5 +162,5 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def named(frames: Frames) -> str:
-    """The runs of a page, by label where they have one."""
+    """The labels of the runs, or their ids."""
     return listed(short(run.get("label") or run["run_id"], 60) for run in frames.runs)

@@ -1,4 +1,4 @@
-"""The tables of the page: each a frame for the CSV file and its columns as text for the page. No torch here."""
+"""The tables of a page: a frame for the CSV file, and its columns as texts for the page."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pandas as pd
 
 from gradiometer.analysis import text
 from gradiometer.analysis.frames import CONFIGURATION, with_error
-from gradiometer.analysis.insights import explained as reasons
-from gradiometer.analysis.insights import scaling
-from gradiometer.analysis.insights.launches import LAUNCH_BOUND, wall_over_device
+from gradiometer.analysis.insights import cause, crossover, preparation, scaling
+from gradiometer.analysis.insights.launch_bound import LAUNCH_BOUND, wall_over_device
+from gradiometer.analysis.insights.overview import BestForm, OverviewRow
+from gradiometer.analysis.insights.view import MEASURED
 from gradiometer.storage.schema import STATUSES
 
 MOST_ROWS = 500
@@ -21,7 +22,7 @@ MOST_ROWS = 500
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a page shows it: `rows` of texts under `columns`; `frame` holds every row, for `tables/<name>.csv`."""
+    """A table as a page shows it: `rows` of texts under `columns`. `frame` has every row, for tables/NAME.csv."""
 
     name: str
     title: str
@@ -35,12 +36,12 @@ class Table:
         return replace(self, name=name)
 
     def head(self, most: int) -> Table:
-        """The same table with at most so many rows shown."""
+        """The same table with at most `most` rows shown."""
         return replace(self, rows=self.rows[:most])
 
     @property
     def cut(self) -> str:
-        """What a page says where it does not show every row."""
+        """The number of rows shown, if not all are; otherwise empty."""
         shown, whole = len(self.rows), len(self.frame)
         return f"The first {shown} of {whole} rows." if shown < whole else ""
 
@@ -50,9 +51,9 @@ def _table(name: str, title: str, note: str, frame: pd.DataFrame, shown: dict[st
 
 
 def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, list[str]]:
-    """Columns as they are, without those that say the same in every row and are not needed to tell rows apart."""
-    told = [name for name in columns if name not in [*CONFIGURATION, "shape"] or frame[name].nunique() > 1]
-    return {name: [text.clean(value) if pd.notna(value) else "–" for value in frame[name]] for name in told}
+    """Columns as texts, without configuration columns that have the same value in every row."""
+    varying = [name for name in columns if name not in [*CONFIGURATION, "shape"] or frame[name].nunique() > 1]
+    return {name: [text.clean(value) if pd.notna(value) else "–" for value in frame[name]] for name in varying}
 
 
 def _intervals(frame: pd.DataFrame, name: str) -> list[str]:
@@ -69,7 +70,8 @@ def exponents(cells: pd.DataFrame) -> Table:
         scaling.tail_exponents(cells),
         "exponents",
         "Exponents: time grows as size to this power",
-        f"Weighted least squares of log time on log size over sizes ≥ largest/{scaling.TAIL}, 95 % interval.",
+        f"Weighted least squares of log time on log size, from a {scaling.TAIL}th of the largest size, with a 95 % "
+        "interval.",
     )
 
 
@@ -79,7 +81,7 @@ def local_exponents(cells: pd.DataFrame) -> Table:
         scaling.local_exponents(cells),
         "local_exponents",
         "Exponents between successive sizes",
-        "log(t₂/t₁) / log(n₂/n₁), 95 % interval. At small sizes the fixed cost of a call hides the work: near 0.",
+        "log(t₂/t₁) / log(n₂/n₁) with a 95 % interval. Near 0 where overhead dominates.",
     )
 
 
@@ -93,27 +95,31 @@ def _exponents(frame: pd.DataFrame, name: str, title: str, note: str) -> Table:
 
 def crossovers(cells: pd.DataFrame) -> Table:
     """Where each method crosses autograd."""
-    frame = scaling.crossovers(cells)
+    frame = crossover.crossovers(cells)
     shown = frame.head(MOST_ROWS)
-    sizes = [f"{start}–{stop}" for start, stop in zip(shown["size_from"], shown["size_to"], strict=True)]
+    sizes = [f"{start}–{stop}" for start, stop in _zipped(shown, "size_from", "size_to")]
+    between = [
+        f"{low:.0f} and {high:.0f}" if pd.notna(low) else "–" for low, high in _zipped(shown, "size_low", "size_high")
+    ]
     return _table(
         "crossovers",
         "Crossovers with autograd",
-        "The size at which the ratio passes 1, its log linear in log size between the sizes measured. The interval is "
-        "that of the times; how the curve bends between the sizes is not in it.",
+        "The crossing lies between two measured sizes with different decisions. The estimate interpolates the log of "
+        "the ratio linearly in log size.",
         frame,
         _texts(shown, [*CASE, "method"])
         | {
             "measured sizes": sizes,
             "against autograd": list(shown["relation"]),
-            "crosses at n": _intervals(shown, "size"),
+            "between n": between,
+            "estimate": [text.number(value) for value in shown["size"]],
         },
     )
 
 
-def explained(cells: pd.DataFrame) -> Table:
+def causes(cells: pd.DataFrame) -> Table:
     """Why ratios are beyond 5 or 1/5."""
-    frame = reasons.explained(cells)
+    frame = cause.causes(cells)
     shown = frame.head(MOST_ROWS)
     columns = _texts(shown, [*CASE, "size", "method"]) | {"÷ autograd": [text.number(v) for v in shown["ratio"]]}
     for end, whose in (("", ""), ("_autograd", ", autograd")):
@@ -123,12 +129,13 @@ def explained(cells: pd.DataFrame) -> Table:
             f"limit{whose}": [_limit(*row) for row in _zipped(shown, f"limit_s{end}", f"limited_by{end}")],
         }
     return _table(
-        "explained",
-        f"Why a ratio is above {reasons.BEYOND:g} or below 1/{reasons.BEYOND:g}",
-        "By what fills more than half of the slower call: dispatch (its overhead), else what limits it: work, memory. "
-        "Overhead is the fit of t = overhead + cost × work over the sizes of a series, in relative error.",
+        "causes",
+        f"Causes of ratios above {cause.BEYOND:g} or below 1/{cause.BEYOND:g}",
+        "Dispatch: the difference of the overheads is more than half of the difference of the times. Work, memory: the "
+        f"slower method performs {cause.MORE:g} times as many flops, or moves as many bytes, and they limit it. The "
+        "overhead is fitted: time = overhead + cost × work over the sizes of a series.",
         frame,
-        columns | _texts(shown, ["cause"]),
+        columns | {"cause": list(shown["cause"].fillna("not explained"))},
     )
 
 
@@ -140,61 +147,61 @@ def _zipped(frame: pd.DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
     return zip(*(frame[name] for name in names), strict=True)
 
 
-def preparing(cells: pd.DataFrame) -> Table:
-    """When preparing pays."""
-    frame = scaling.preparing_pays(cells)
+def break_even(cells: pd.DataFrame) -> Table:
+    """From how many calls on preparing pays."""
+    frame = preparation.break_even(cells)
     shown = frame.head(MOST_ROWS)
     return _table(
-        "preparing_pays",
-        "Preparing pays from this many calls on",
-        "Extra time to prepare ÷ (a call of the other form − a call of the prepared one). ∞: never, or maybe never.",
+        "break_even",
+        "Break-even of preparing",
+        "Number of calls on the same data after which preparing pays: time to prepare ÷ (time of the other form − time "
+        "of the prepared one), with a 95 % interval. ∞: never, or possibly never.",
         frame,
         _texts(shown, [*CASE, "dims", "method"])
         | {
             "preparing": [text.seconds(value) for value in shown["setup_s"]],
-            "a call": [text.seconds(value) for value in shown["time_s"]],
-            "against": list(shown["other"]),
-            "its call": [text.seconds(value) for value in shown["other_time_s"]],
+            "time": [text.seconds(value) for value in shown["time_s"]],
+            "other form": list(shown["other"]),
+            "its time": [text.seconds(value) for value in shown["other_time_s"]],
             "calls": _intervals(shown, "calls"),
         },
     )
 
 
-def all_cells(cells: pd.DataFrame, scores: pd.DataFrame) -> Table:
-    """Every cell: time, ratio and error in one row, or why there is none."""
-    frame = with_error(cells, scores).assign(wall_over_device=wall_over_device, verdict=scaling.verdicts)
+def all_cells(cells: pd.DataFrame, measured: pd.DataFrame, scores: pd.DataFrame) -> Table:
+    """Every cell: time, ratio and error in one row. `cells` as in a View; times of wrong forms are those `measured`."""
+    times = measured.set_index("cell_id")[[*MEASURED]].reindex(cells["cell_id"]).set_axis(cells.index)
+    frame = with_error(cells.assign(**dict(times)), scores).assign(wall_over_device=wall_over_device)
     has_device = frame["wall_over_device"].notna().any()
     shown = frame.head(MOST_ROWS)
-    times = zip(shown["time_s"], shown["time_low_s"], shown["time_high_s"], strict=True)
     return _table(
         "cells",
         "Cells",
-        "Time of a call; its ratio to autograd's, paired (below 1 is faster); both with 95 % intervals, for each cell "
-        "by itself. Faster or slower, beyond ±1 %: over the whole table at 5 % together (Holm); of what is the same, "
-        "within it, 5 % may be not. "
-        "Relative error: median over seeds, uniform data. Flops are counted; in and out: the inputs and the gradient; "
-        "peak memory: over what was there before the call; of the limit: the share of the time that the machine's "
-        "highest rates would take." + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
+        "Time per call, and its ratio to autograd's (paired; below 1 is faster), each with a 95 % interval. Decisions, "
+        "beyond ±1 %, are corrected over the whole table: faster and slower with Holm (family-wise error 5 %), same "
+        "with Benjamini–Hochberg (false discovery rate 5 %). Relative error: median over seeds on uniform data; of the "
+        "bound: its share of the proved bound, above 1 proves a bug. In and out: inputs and gradient. Of the limit: "
+        "the share of the time that the peak rates allow."
+        + (f" Wall ÷ device above {LAUNCH_BOUND}: launch-bound." if has_device else ""),
         frame,
         _texts(shown, ["problem", "wrt", "size", "shape", "dtype", *CONFIGURATION, "method"])
         | {
             "status": list(shown["status"]),
-            "time": [text.seconds(*row) for row in times],
+            "time": [text.seconds(*row) for row in _zipped(shown, "time_s", "time_low_s", "time_high_s")],
             "÷ autograd": _intervals(shown, "ratio"),
-            "is": list(shown["verdict"].fillna("–")),
+            "decision": list(shown["verdict"].fillna("–")),
         }
         | ({"wall ÷ device": [text.number(value) for value in shown["wall_over_device"]]} if has_device else {})
-        | {
-            "relative error": [text.scientific(value) for value in shown["rel_fro"]],
-        }
+        | {"relative error": [text.scientific(value) for value in shown["rel_fro"]]}
         | _work(shown),
     )
 
 
 def _work(cells: pd.DataFrame) -> dict[str, list[str]]:
-    """What calls do and hold, and how near the machine's limit they come: the columns that any cell has a value in."""
+    """Work, memory, and shares of bound and limit: the columns in which some cell has a value."""
     shares = _zipped(cells, "limit_share", "limited_by")
     columns = {
+        "of the bound": ("bound_share", [text.number(value, 2) for value in cells["bound_share"]]),
         "flops": ("flops", [text.number(value) for value in cells["flops"]]),
         "in and out": ("bytes", [_bytes(value) for value in cells["bytes"]]),
         "peak memory": ("peak_memory_bytes", [_bytes(value) for value in cells["peak_memory_bytes"]]),
@@ -212,14 +219,14 @@ def _bytes(value: float) -> str:
 
 
 def derivations(rows: pd.DataFrame) -> Table:
-    """The verdict on every derivation, torch's own among them."""
+    """The verdict on every gradient, and on torch's own."""
     shown = rows.head(MOST_ROWS)
     digits = [f"{value:.0f}" if pd.notna(value) else "–" for value in shown["digits"]]
     return _table(
         "derivations",
-        "Derivations",
-        "Each form against the derivative of the loss's own forward graph, entry by entry, in ball arithmetic at "
-        "random points: the decimal digits to which it agrees, relative to the sum of its terms' absolute values.",
+        "Verdicts",
+        "Each form is compared entry by entry with the derivative of the traced loss at random points. Digits: the "
+        "decimal digits in which they agree, relative to the sum of absolute terms.",
         rows,
         _texts(shown, ["problem", "wrt", "form", "verdict"])
         | {"digits": digits}
@@ -228,7 +235,7 @@ def derivations(rows: pd.DataFrame) -> Table:
 
 
 def failures(cells: pd.DataFrame) -> Table:
-    """The cells that are not ok, counted by status and reason; reasons that differ in their numbers alone are one."""
+    """The cells that are not ok, counted by status and reason; reasons that differ only in numbers count together."""
     lost = cells[cells["status"] != "ok"].assign(reason=lambda rows: rows["reason"].fillna("no reason was recorded"))
     lost["kind"] = lost["reason"].map(text.without_numbers)
     grouped = lost.groupby(["status", "kind"], sort=False)
@@ -239,7 +246,7 @@ def failures(cells: pd.DataFrame) -> Table:
     present = [f"{name}: {STATUSES.get(name, 'not a known status')}" for name in frame["status"].unique()]
     return _table(
         "failures",
-        f"Cells that are not ok: {len(lost)} of {len(cells)}",
+        f"Failed and skipped: {len(lost)} of {len(cells)} cells",
         "; ".join(present),
         frame,
         {"cells": [f"{count} of {len(cells)}" for count in shown["cells"]]}
@@ -252,4 +259,34 @@ def _joined(values: pd.Series[str]) -> str:
 
 
 def _one_or_first(reasons: pd.Series[str]) -> str:
-    return str(reasons.iloc[0]) + ("" if reasons.nunique() == 1 else " (for one; the others' numbers differ)")
+    return str(reasons.iloc[0]) + ("" if reasons.nunique() == 1 else " (others differ in numbers)")
+
+
+def answers(rows: Sequence[OverviewRow]) -> Table:
+    """One row for each problem × wrt: verdicts, best form, speed-up at both ends, digits, overflow."""
+    frame = pd.DataFrame([_answer(row) for row in rows])
+    columns = list(frame.columns)
+    note = "Best form and its speed-up over autograd at the smallest and the largest size, [95 % interval]."
+    return Table("answers", "Answers", note, columns, frame.head(MOST_ROWS).astype(str).values.tolist(), frame)
+
+
+def _answer(row: OverviewRow) -> dict[str, str]:
+    best = [_best(it) for it in row.best] or ["no form"]
+    return {
+        "problem": row.label,
+        "wrt": row.wrt,
+        "gradients": text.counted(row.evidence) or "not checked",
+        "smallest size": best[0],
+        "largest size": best[-1],
+        "digits": ", ".join(f"{dtype} {value:.1f}" for dtype, value in row.digits.items()) or "–",
+        "overflow": ", ".join(f"{dtype} from n = {size}" for dtype, size in row.overflows.items()) or "–",
+        "all zeros": ", ".join(f"{dtype} from n = {size}" for dtype, size in row.zeros.items()) or "–",
+    }
+
+
+def _best(it: BestForm) -> str:
+    note = " (not checked)" if it.evidence == "not checked" else ""
+    if it.decision is None:
+        return f"{it.form}{note}, n = {it.size}: autograd was not timed"
+    gain = f"{text.interval(it.speedup, *it.interval)}×, {it.decision}"
+    return f"{it.form}{note}, n = {it.size}: {gain}"

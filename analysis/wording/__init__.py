@@ -1,4 +1,4 @@
-"""English sentences for what other folders state as data: comparisons and figures.
+"""English sentences for what other folders state as data: runs, comparisons and figures.
 
-May import text formatting; computes nothing.
+May import insights and text formatting; computes nothing.
 """

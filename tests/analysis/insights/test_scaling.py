@@ -1,4 +1,4 @@
-"""Exponents, crossovers and break-even points against the truth that the run was made from."""
+"""Exponents against the truth that the run was made from."""
 
 import math
 
@@ -7,7 +7,8 @@ import pytest
 
 from gradiometer import analysis
 from gradiometer.analysis.insights import scaling
-from gradiometer.statistics import with_intervals
+from gradiometer.analysis.insights.crossover import crossovers
+from gradiometer.analysis.insights.preparation import break_even
 
 ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 
@@ -88,61 +89,8 @@ def test_unknown_intervals_leave_the_exponent_without_one(cells):
     assert math.isnan(row["exponent_low"]) and math.isnan(row["exponent_high"])
 
 
-@pytest.mark.parametrize(
-    ("method", "size", "relation"),
-    [("textbook", 64, "faster below, slower above"), ("gram", 181, "slower below, faster above")],
-)
-def test_crossover_has_its_size_its_interval_and_its_direction(cells, method, size, relation):
-    row = one(scaling.crossovers(cells), method=method)
-    assert row["relation"] == relation
-    assert row["size"] == pytest.approx(size, rel=0.01)
-    assert row["size_low"] < row["size"] < row["size_high"]
-    assert row["size_low"] < size < row["size_high"]
-
-
-def test_noise_around_one_is_no_crossover(cells):
-    row = one(scaling.crossovers(cells), method="backward")
-    assert math.isnan(row["size"])
-    assert "below" not in row["relation"]
-
-
-def test_methods_that_do_not_cross_say_on_which_side_they_are(cells):
-    rows = scaling.crossovers(cells)
-    assert one(rows, method="gram_prepared")["relation"] == "faster at every size"
-    assert one(rows, method="jacobian")["relation"] == "slower at every size"
-    assert "autograd" not in set(rows["method"])
-
-
-def test_an_undecided_size_widens_a_crossover_but_does_not_hide_it(cells):
-    unsure = cells["method"].eq("textbook") & cells["size"].eq(32)
-    blurred = with_intervals(cells.assign(ratio_log_se=cells["ratio_log_se"].where(~unsure, 2.0)))
-    sharp, wide = (one(scaling.crossovers(frame), method="textbook") for frame in (cells, blurred))
-    assert wide["size"] == sharp["size"]
-    assert wide["size_low"] < 32 < sharp["size_low"]
-
-
-def test_preparing_pays_after_setup_over_saved_time(realistic):
-    rows = scaling.preparing_pays(realistic)
-    assert set(rows["method"]) == {"gram_prepared"} and set(rows["other"]) == {"textbook", "factored", "gram"}
-    row = one(rows, wrt="W1", size=512, other="gram")
-    expected = 3e-3 / ((14e-6 + 3e-11 * 512**3) - (11e-6 + 1.2e-11 * 512**3))
-    assert row["calls"] == pytest.approx(expected, rel=0.03)
-    assert row["calls_low"] < expected < row["calls_high"] < 1.1 * expected
-
-
-def test_preparing_never_pays_against_what_is_faster_anyway(realistic):
-    row = one(scaling.preparing_pays(realistic), wrt="W1", size=8, other="textbook")
-    assert row["calls"] == row["calls_high"] == math.inf
-
-
-def test_only_a_form_that_prepares_is_asked_whether_it_pays(realistic):
-    generic = realistic["family"] != "analytic"
-    cells = realistic.assign(setup_s=realistic["setup_s"].where(~generic, 5e-6))
-    assert set(scaling.preparing_pays(cells)["method"]) == {"gram_prepared"}
-
-
 def test_failed_cells_take_no_part(realistic):
     failed = realistic[realistic["status"] != "ok"]
     assert len(failed)
-    for find in (scaling.tail_exponents, scaling.local_exponents, scaling.crossovers, scaling.preparing_pays):
+    for find in (scaling.tail_exponents, scaling.local_exponents, crossovers, break_even):
         assert find(failed).empty
