@@ -115,7 +115,7 @@ def smallest_differences(trials: pd.DataFrame) -> dict[str, float]:
     It exceeds the band of `same` by POWER half-widths, the median of those of identical functions on an idle machine.
     """
     rows = _of(trials, "null")
-    rows = rows[rows["condition"] == "quiet"]
+    rows = rows[rows["condition"] == "idle"]
     logs = rows[["low", "high"]].astype(float).map(math.log)
     half = (logs["high"] - logs["low"]).groupby(rows["duration"]).median() / 2
     return {str(duration): float(np.expm1(np.log1p(BAND) + POWER * it)) for duration, it in half.items()}

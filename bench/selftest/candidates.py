@@ -1,6 +1,6 @@
-"""Callables whose ratio is known, or that are known to be hard. Each factory builds a fresh one at every call.
+"""Callables whose ratio is known, or that are hard to time. Each factory builds a new callable with its own data.
 
-Durations are those of one call on a core of a few GHz; nothing depends on their being met.
+The names of durations hold on a core of a few GHz. Nothing depends on them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import torch
 from gradiometer.timing.clocks import Call
 
 DURATIONS = {"2us": 64, "50us": 160, "1ms": 448}
-"""Name → the size of the operation that takes about so long."""
+"""Duration → size of the operation that takes about that long."""
 INNER = {"50us": 64, "0.5ms": 128, "1ms": 160, "3ms": 256}
-"""Name → the size of the operation that takes about so long when it is done twenty times."""
+"""Duration → size of the operation of which twenty take about that long."""
 
 
 def _operation(size: int) -> Call:
-    """2x on a small vector, x·x on a matrix; its input is its own."""
+    """2x for a small vector, the product x·x for a matrix."""
     if size < 100:
         x = torch.rand(size)
         return lambda: 2 * x
@@ -28,12 +28,12 @@ def _operation(size: int) -> Call:
 
 
 def operation(duration: str) -> Call:
-    """One operation of about this duration: two of these are a null pair."""
+    """One operation of about this duration. Two of them are a pair of identical functions."""
     return _operation(DURATIONS[duration])
 
 
 def repeated(duration: str, times: int) -> Call:
-    """An operation done `times` times: n and m times have the ratio n/m, but for a loop's set-up of 0.15 µs."""
+    """An operation repeated `times` times. The ratio of n to m repetitions is n/m, except for 0.15 µs of the loop."""
     inner = _operation(INNER[duration])
 
     def call() -> Any:
@@ -46,13 +46,13 @@ def repeated(duration: str, times: int) -> Call:
 
 
 def doubled() -> Call:
-    """2x on 64 entries: against `added`, a distinct operation whose ratio differs between processes."""
+    """2x for 64 entries. Its ratio to `added` differs between processes."""
     x = torch.rand(64)
     return lambda: 2 * x
 
 
 def added() -> Call:
-    """x + x on 64 entries."""
+    """x + x for 64 entries."""
     x = torch.rand(64)
     return lambda: x + x
 
@@ -63,19 +63,19 @@ def _loss() -> tuple[Any, torch.Tensor]:
 
 
 def by_autograd() -> Call:
-    """autograd.grad of a linear autoencoder of size 64: against `by_jacobian`, a pair as studies have them."""
+    """autograd.grad of a linear autoencoder of size 64. With `by_jacobian` it is a typical pair of a study."""
     loss, at = _loss()
     leaf = at.requires_grad_()
     return lambda: torch.autograd.grad(loss(leaf), leaf)
 
 
 def by_jacobian() -> Call:
-    """functional.jacobian of the same."""
+    """functional.jacobian of the same loss."""
     loss, at = _loss()
     return lambda: torch.autograd.functional.jacobian(loss, at)
 
 
 def hostile() -> Call:
-    """Writes 16 MiB: what its neighbours had in the caches is gone."""
+    """Write 16 MiB, which evicts the data of other candidates from the caches."""
     x = torch.zeros(4 * 2**20)
     return lambda: x.add_(1.0)

@@ -36,7 +36,7 @@ def proof(trials: int) -> dict[str, Experiment]:
     runs = max(1, round(SLOWEST_SHARE * trials))
     return {
         "identical functions": lambda: experiments.null_pairs(trials),
-        "identical functions on a busy machine": lambda: experiments.null_pairs(trials, "spinner"),
+        "identical functions on a busy machine": lambda: experiments.null_pairs(trials, "busy"),
         "different functions in fresh processes": lambda: experiments.distinct_pairs(runs),
         "known ratios": lambda: experiments.known_ratios(2 * trials),
         "small differences": lambda: experiments.small_differences(trials),

@@ -101,7 +101,12 @@ def measure(
     and `overhead_s` and `interference` of its segment. `attrs["failures"]` maps failed candidates to reasons. Raises
     CandidateError and WorkerFailed.
     """
-    base = baseline or next(iter(candidates))
+    base = baseline or next(iter(candidates), "")
+    if base not in candidates:
+        expected = f"one of {', '.join(candidates)}" if candidates else "at least one candidate"
+        raise CandidateError(
+            f"measure: expected {expected}, found baseline {baseline!r} and {len(candidates)} candidates"
+        )
     if workers is None and processes == 1:
         deadline = perf_counter() + budget_s
         with garbage_frozen():
@@ -161,6 +166,8 @@ def _framed(answers: list[dict[str, Any]]) -> pd.DataFrame:
 
     parts = []
     for process, told in enumerate(answers):
+        if not told["segments"]:  # every candidate failed before the first segment
+            continue
         samples = pd.DataFrame(told["samples"]).rename(columns={"candidate": "cell_id"})
         segments = pd.DataFrame(told["segments"])[["segment", "overhead_s", "interference"]]
         parts.append(samples.merge(segments, on="segment").assign(case_id="measure", process=process))

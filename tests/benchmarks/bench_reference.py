@@ -1,8 +1,8 @@
-"""How long a certified reference takes: `pytest --benchmark-only tests/benchmarks/bench_reference.py`, timed by pytest-benchmark.
+"""Time of a certified reference: `pytest --benchmark-only tests/benchmarks/bench_reference.py`.
 
-∂L/∂W1 of linear_autoencoder_batch, size 1024, float32, uniform data, on one core. Cold: nothing is kept, the graphs are
-traced and evaluated exactly. Cached: another process's entries lie on disk, the graphs are traced to find them. Tracing
-anything at all costs a process a second once, for torch's own imports; verifying the derivation has paid it here.
+∂L/∂W1 of linear_autoencoder_batch, size 1024, float32, uniform data, on one core. Cold: the cache is empty, so the
+graphs are traced and evaluated exactly. Cached: the entries of another process are on disk, and the graphs are traced
+to find them. The first trace of a process takes a second for torch's imports; verification pays it before.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DIMS = PROBLEM.dims_at(SIZE)
 
 @pytest.fixture(scope="module", autouse=True)
 def one_core() -> Iterator[None]:
-    """torch's threads and the BLAS's, one each."""
+    """One thread for torch and one for the BLAS."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with threadpool_limits(1):
@@ -38,7 +38,7 @@ def one_core() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def inputs() -> dict[str, torch.Tensor]:
-    """The case's inputs, as every run draws them."""
+    """The inputs of the case."""
     drawn = draw(PROBLEM, DIMS, "uniform", 0)
     assert drawn is not None
     return rounded(drawn, getattr(torch, DTYPE))
@@ -46,12 +46,12 @@ def inputs() -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def exact_forms() -> list[str]:
-    """The forms that the reference may go through."""
+    """The forms by which the reference may be computed."""
     return [v.form for v in verify(PROBLEM, WRT) if v.verdict == "exact" and v.form != TORCH]
 
 
 def reference(folder: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> Reference:
-    """What a process that has just started makes of a folder's entries."""
+    """The reference, computed by a new process with the cache in a folder."""
     found = References(Cache(folder)).of(PROBLEM, PROBLEM.wrts[WRT], DIMS, inputs, DTYPE, exact_forms)
     assert found.kind == "integer"
     assert found.radius_ulp is not None
@@ -60,13 +60,13 @@ def reference(folder: Path, inputs: dict[str, torch.Tensor], exact_forms: list[s
 
 
 def test_cold(benchmark: Any, tmp_path: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> None:
-    """Nothing is kept."""
+    """The cache is empty."""
     fresh = (tmp_path / str(i) for i in itertools.count())
     benchmark.pedantic(reference, setup=lambda: ((next(fresh), inputs, exact_forms), {}), rounds=5)
 
 
 def test_cached(benchmark: Any, tmp_path: Path, inputs: dict[str, torch.Tensor], exact_forms: list[str]) -> None:
-    """The entries are there."""
+    """The entries are in the cache."""
     first = reference(tmp_path, inputs, exact_forms)
     again = benchmark.pedantic(reference, args=(tmp_path, inputs, exact_forms), rounds=5)
     assert (again.hi == first.hi).all()

@@ -1,7 +1,7 @@
-"""How long a report takes over 10⁷ samples and 10⁵ cells: `pytest --benchmark-only -s tests/benchmarks/bench_report.py`.
+"""Time of a report on 10⁷ samples and 10⁵ cells: `pytest --benchmark-only -s tests/benchmarks/bench_report.py`.
 
-Of one run, and of ten, as of ten machines; they are generated first. A report is a process of its own, timed from its
-start to its end. Two cores should do it in 20 s and 1 GB: what it took is printed, and kept in `extra_info`.
+The samples are generated as one run and as ten runs of different machines. A report is a process of its own. Two cores
+should write it in 20 s with 1 GB of memory; the test prints both and stores them in `extra_info`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ PLANS = {
     "ten machines": [Plan(f"machine{n}", problems=24, wrts=1, dtypes=3, configurations=1, seed=n) for n in range(10)],
 }
 EVERY_S = 0.02
-"""How often memory is looked at."""
+"""Interval between two readings of the memory."""
 
 
 def peak_of_report(runs: list[Path], out: Path) -> int:
-    """The peak memory in bytes of a whole `python -m analysis report`, over it and its children.
+    """Peak memory in bytes of `python -m analysis report` and its child processes.
 
-    Proportional where the system tells it, so that what processes share counts once; else resident.
+    Proportional set size where the system reports it, so that shared memory counts once; otherwise resident size.
     """
     command = [sys.executable, "-m", "analysis", "report", *map(str, runs), "-o", str(out)]
     with psutil.Popen(command) as process:
@@ -58,7 +58,7 @@ def _memory(process: psutil.Process) -> int:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_report(benchmark: Any, tmp_path: Path, name: str) -> None:
-    """A report, from the command to its end."""
+    """A report, from the start of its command to the end."""
     runs = [generate(tmp_path, plan) for plan in PLANS[name]]
     rows = {table: sum(read_arrow(run, table, ["run_id"]).num_rows for run in runs) for table in ("samples", "cells")}
     assert rows["samples"] >= 10**7
