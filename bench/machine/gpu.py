@@ -1,4 +1,4 @@
-"""What a GPU's driver tells of its state: clocks, what holds them down, temperature, power, who else is on it."""
+"""State of a GPU from its driver: clocks and what throttles them, temperature, power, other processes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ THROTTLES = {
     "hw_power_brake_slowdown": 0x80,
     "display_clock_setting": 0x100,
 }
-"""NVML's bits for what holds the clocks down (nvmlClocksThrottleReason…; renamed EventReason, same bits). Being idle
-(0x1) is left out: between two segments a device always is."""
+"""NVML's bits for reasons of a low clock (nvmlClocksThrottleReason…, later renamed EventReason). The bit for an idle
+device (0x1) is left out: between two segments a device is always idle."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A GPU at one instant; what it does not tell is None, with the reason under the same key in `unread`."""
+    """A GPU at one instant. A value that the driver does not provide is None, with the reason in `unread`."""
 
     frequency_mhz: float | None
     most_frequency_mhz: float | None
@@ -37,7 +37,7 @@ class State:
 
 
 class Gpu:
-    """One device through NVML (`nvml` is the module `pynvml`), initialised here once. Reading it never raises."""
+    """One device through NVML (`nvml` is the module `pynvml`), which is initialised here. Reading never raises."""
 
     def __init__(self, nvml: Any, uuid: str, is_ours: Callable[[int], bool]) -> None:
         self._nvml, self._is_ours = nvml, is_ours
@@ -59,12 +59,12 @@ class Gpu:
             return None
 
     def throttles(self, unread: dict[str, str]) -> int | None:
-        """The bits of THROTTLES that are set now, others among them: one call, some microseconds."""
+        """Bits of THROTTLES that are set now, possibly with others. One call takes some microseconds."""
         bits = self._ask(unread, "throttling", "nvmlDeviceGetCurrentClocksThrottleReasons")
         return None if bits is None else int(bits)
 
     def state(self) -> State:
-        """Everything else."""
+        """Clock, temperature, power and processes."""
         unread: dict[str, str] = {}
         sm = self._nvml.NVML_CLOCK_SM
         power_mw = self._ask(unread, "power_w", "nvmlDeviceGetPowerUsage")
@@ -80,19 +80,19 @@ class Gpu:
         )
 
     def _foreign(self, unread: dict[str, str]) -> int | None:
-        """Processes that compute on the device and are none of this run's."""
+        """Number of processes outside this run that compute on the device."""
         running = self._ask(unread, "foreign_processes", "nvmlDeviceGetComputeRunningProcesses")
         if running is None:
             return None
         found = {int(process.pid) for process in running}
-        if os.getpid() not in found:  # in a container the driver may tell the host's numbers, or none
+        if os.getpid() not in found:  # in a container the driver may report the host's process numbers, or none
             unread["foreign_processes"] = "the driver does not know this process by its number"
             return None
         return sum(not self._is_ours(pid) for pid in found)
 
 
 def is_of_this_run(pid: int) -> bool:
-    """Whether a process is this one, its coordinator or another worker of it; one that has ended disturbs nobody."""
+    """Whether a process is this one, its coordinator or another of its workers, or has ended."""
     run = os.getppid()
     try:
         return pid in (os.getpid(), run) or psutil.Process(pid).ppid() == run
@@ -108,5 +108,5 @@ def opened() -> Gpu:
     import pynvml
     import torch
 
-    # NVML counts devices by its own order, whatever CUDA_VISIBLE_DEVICES says
+    # NVML numbers devices in its own order and ignores CUDA_VISIBLE_DEVICES, so the UUID identifies the device.
     return Gpu(pynvml, f"GPU-{torch.cuda.get_device_properties('cuda').uuid}", is_of_this_run)

@@ -1,4 +1,8 @@
-"""What interference a segment: read before and after it, marked and kept, never discarded. Null where unreadable."""
+"""Interference: what else ran on the machine during a segment.
+
+Counters are read before and after a segment. Segments with interference are marked and kept. A value that the machine
+does not provide is None, with the reason in `unread`.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +20,19 @@ import psutil
 from gradiometer.machine import gpu
 
 STEAL_SHARE = 0.01
-"""A segment is interference when the hypervisor took more than this share of its time…"""
+"""Largest share of a segment that the hypervisor may take without interference."""
 SWITCHES_PER_S = 50.0
-"""…or when the scheduler took the processor away more often than this…"""
+"""Largest rate of involuntary context switches without interference."""
 PRESSURE_SHARE = 0.1
-"""…or when some task of the machine waited for a processor for more than this share of it: short waits are the kernel's
-own, a tenth is a machine with more work than processors. Where the kernel does not tell, the load stands in: above the
-number of processors something waited, within the last minute."""
+"""Largest share of a segment in which some task of the machine may wait for a processor. Short waits are the kernel's
+own; a tenth means more work than processors. If the kernel does not report it, the load average decides: above the
+number of processors, something waited within the last minute."""
 CLOCK_SHARE = 0.75
-"""…or when a GPU ended it below this share of its highest clock, where nvbench discards a measurement…"""
+"""Smallest share of its highest clock at which a GPU may end a segment. Below it nvbench discards a measurement."""
 HELD_DOWN = ("sw_power_cap", "hw_slowdown", "sw_thermal_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
-"""…or when power or heat held its clocks down before or after it. A clock that someone set is kept, not interference…"""
+"""Reasons for a low GPU clock that are interference. A clock that a user has set is not."""
 FOREIGN_PROCESSES = 0
-"""…or when more processes than this, of nobody in this run, computed on it: they may take its time at any moment."""
+"""Largest number of processes outside this run that may compute on the GPU."""
 
 PRESSURE = Path("/proc/pressure/cpu")
 
@@ -37,7 +41,7 @@ _device: ContextVar[str] = ContextVar("device", default="cpu")
 
 @dataclass(frozen=True)
 class Reading:
-    """Counters of this process and machine at one instant, and what holds the GPU's clocks down."""
+    """Counters of this process and machine at one instant. `throttles` are the bits of `gpu.THROTTLES` that are set."""
 
     at_ns: int
     involuntary_switches: int
@@ -49,7 +53,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Interference:
-    """What happened between two readings; the fields are columns of `segments`."""
+    """Interference between two readings. The fields are columns of `segments`."""
 
     started_ns: int
     ended_ns: int
@@ -68,7 +72,7 @@ class Interference:
 
 
 def watch(device: str) -> None:
-    """Read the interference of this device, from now on; the host's are read in any case, as it launches the work."""
+    """Set the device to read from now on. The host is always read, because it launches the work."""
     _device.set(device)
 
 
@@ -77,17 +81,17 @@ def _gpu() -> gpu.Gpu | None:
 
 
 def read() -> Reading:
-    """The counters now."""
+    """Read the counters."""
     switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
     unread: dict[str, str] = {}
-    steal = _told(unread, "steal_s", lambda: psutil.cpu_times().steal)
-    pressure = _told(unread, "pressure_s", _pressure)
+    steal = _read_or_note(unread, "steal_s", lambda: psutil.cpu_times().steal)
+    pressure = _read_or_note(unread, "pressure_s", _pressure)
     device = _gpu()
     return Reading(time_ns(), switches, steal, pressure, device.throttles(unread) if device else None, unread)
 
 
 def between(before: Reading, after: Reading) -> Interference:
-    """What interference the stretch, against the thresholds above; `after` is of this instant."""
+    """Compare two readings with the thresholds above. Call it right after the second reading."""
     seconds = max((after.at_ns - before.at_ns) * 1e-9, 1e-9)
     switches = after.involuntary_switches - before.involuntary_switches
     steal, pressure = (_gained(before, after, name) for name in ("steal_s", "pressure_s"))
@@ -104,8 +108,8 @@ def between(before: Reading, after: Reading) -> Interference:
     unread = dict(after.unread)
     device = _gpu()
     if device is None:
-        frequency = _told(unread, "frequency_mhz", lambda: float(psutil.cpu_freq().current))
-        temperature = _told(unread, "temperature_c", _temperature)
+        frequency = _read_or_note(unread, "frequency_mhz", lambda: float(psutil.cpu_freq().current))
+        temperature = _read_or_note(unread, "temperature_c", _temperature)
         throttling = power_w = foreign = None
     else:
         state = device.state()
@@ -137,11 +141,11 @@ def _gained(before: Reading, after: Reading, counter: str) -> float | None:
 
 
 def _names(*readings: int | None) -> str | None:
-    """`sw_power_cap, hw_slowdown` of bits set in any reading; `none`, or None where no reading tells."""
-    told = [bits for bits in readings if bits is not None]
-    if not told:
+    """Names of the bits set in any reading: `sw_power_cap, hw_slowdown` or `none`; None without readings."""
+    known = [bits for bits in readings if bits is not None]
+    if not known:
         return None
-    names = [name for name, bit in gpu.THROTTLES.items() if any(bits & bit for bits in told)]
+    names = [name for name, bit in gpu.THROTTLES.items() if any(bits & bit for bits in known)]
     return ", ".join(names) or "none"
 
 
@@ -158,19 +162,18 @@ def _causes(state: gpu.State, throttling: str | None) -> list[str]:
     return causes
 
 
-def _told(unread: dict[str, str], column: str, ask: Callable[[], Any]) -> Any:
-    """The answer; None, with the reason in `unread`, where the machine does not tell."""
+def _read_or_note(unread: dict[str, str], column: str, question: Callable[[], Any]) -> Any:
+    """The answer; None, with the reason in `unread`, if the machine does not provide it."""
     try:
-        return ask()
+        return question()
     except (AttributeError, NotImplementedError, OSError, ValueError, IndexError) as error:
-        unread[column] = (
-            getattr(error, "strerror", None) or "not told by this system"
-        )  # a whole message may hold a path
+        # The whole message may contain a path.
+        unread[column] = getattr(error, "strerror", None) or "not provided by this system"
         return None
 
 
 def _pressure() -> float:
-    """Seconds, since the system started, in which some task waited for a processor."""
+    """Seconds since the system started in which some task waited for a processor."""
     some = PRESSURE.read_text().splitlines()[0]
     return int(some.partition("total=")[2]) * 1e-6
 

@@ -1,4 +1,4 @@
-"""What marks a segment, on a machine and a GPU whose answers are made up."""
+"""What marks a segment as interfered with, on a machine and a GPU whose answers are made up."""
 
 import os
 from dataclasses import replace
@@ -16,7 +16,7 @@ STRANGER = 4_194_305  # above the largest number that Linux gives
 
 
 class FakeNvml:
-    """pynvml with one quiet GPU; `answers` replaces what a question finds, an exception is raised."""
+    """pynvml with one idle GPU; `answers` replaces what a question finds, an exception is raised."""
 
     NVML_CLOCK_SM, NVML_TEMPERATURE_GPU = 1, 0
 
@@ -63,7 +63,7 @@ def on_gpu(monkeypatch):
     interference.watch("cpu")
 
 
-def test_a_quiet_gpu_is_read_and_not_marked(on_gpu):
+def test_an_undisturbed_gpu_is_read_and_not_marked(on_gpu):
     found, nvml = on_gpu()
     assert (found.frequency_mhz, found.temperature_c, found.power_w) == (1900, 41, 350.5)
     assert (found.throttling, found.foreign_processes) == ("none", 0)
@@ -91,11 +91,11 @@ def test_what_slows_a_gpu_marks_the_segment(on_gpu, answers, reason):
 
 
 @pytest.mark.parametrize("bits", [0x1, 0x2, 0x100])
-def test_an_idle_gpu_or_a_clock_that_someone_set_is_no_disturbance(on_gpu, bits):
+def test_an_idle_gpu_or_a_clock_that_someone_set_is_no_interference(on_gpu, bits):
     assert not on_gpu(nvmlDeviceGetCurrentClocksThrottleReasons=bits)[0].interference
 
 
-def test_what_the_driver_does_not_tell_is_null_with_a_reason(on_gpu):
+def test_what_the_driver_does_not_provide_is_null_with_a_reason(on_gpu):
     refused = FakeNvml.NVMLError("Not Supported")
     found, _ = on_gpu(nvmlDeviceGetPowerUsage=refused, nvmlDeviceGetComputeRunningProcesses=[])
     assert found.power_w is None and found.foreign_processes is None
@@ -122,7 +122,7 @@ def test_the_processes_of_a_run_are_its_worker_its_coordinator_and_the_other_wor
     assert gpu.is_of_this_run(child.pid)  # ended
 
 
-def quiet(seconds=1.0, **counters):
+def after(seconds=1.0, **counters):
     """The interference of a stretch in which these counters grew from 0."""
     before = Reading(0, 0, 0.0, 0.0)
     return interference.between(before, replace(before, at_ns=int(seconds * 1e9), **counters))
@@ -139,16 +139,16 @@ def quiet(seconds=1.0, **counters):
     ],
 )
 def test_a_machine_with_other_work_marks_the_segment(counters, reason):
-    found = quiet(**counters)
+    found = after(**counters)
     assert found.interference is (reason is not None)
     assert found.reason is None if reason is None else reason in found.reason
 
 
 @pytest.mark.parametrize(("load", "interference"), [(0.5, False), (10_000.0, True)])
-def test_the_load_stands_in_where_pressure_is_not_told(monkeypatch, load, interference):
+def test_the_load_stands_in_where_pressure_is_not_reported(monkeypatch, load, interference):
     monkeypatch.setattr(os, "getloadavg", lambda: (load, 0, 0))
-    assert quiet(pressure_s=None).interference is interference
-    assert quiet().interference is False
+    assert after(pressure_s=None).interference is interference
+    assert after().interference is False
 
 
 @pytest.mark.parametrize("content", [None, "", "some avg10=0.00 total=x\n"])
@@ -165,5 +165,5 @@ def test_pressure_that_cannot_be_read_is_null_with_a_reason(tmp_path, monkeypatc
     assert interference.read().pressure_s == 2.5
 
 
-def test_every_field_of_a_disturbance_is_a_column():
+def test_every_field_of_interference_is_a_column():
     assert set(interference.Interference.__dataclass_fields__) <= set(schema.columns(schema.Segment))
