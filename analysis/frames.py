@@ -55,11 +55,8 @@ class Frames:
         return self.read("errors")
 
     @cached_property
-    def quiet(self) -> pd.DataFrame:
-        """What calls take while the machine is quiet, by cell and process, reduced when first asked for.
-
-        See `gradiometer.analysis.low_quantile.low_quantile_logs`.
-        """
+    def low_quantiles(self) -> pd.DataFrame:
+        """Low quantiles of block times by cell and process, reduced when first used: see `low_quantile_logs`."""
         return pd.concat(map(low_quantile_logs, self.folders), ignore_index=True)
 
     def read(self, name: str) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from gradiometer.analysis.compare.matching import CASE, matched
 from gradiometer.analysis.compare.moves import with_bounds
 from gradiometer.analysis.compare.precision import precision
 from gradiometer.analysis.frames import Frames
+from gradiometer.analysis.low_quantile import comparable
 from gradiometer.statistics import LEVEL, decide
 
 BAND = 0.05
@@ -71,7 +72,8 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
     be read.
     """
     both = matched(frames_a, frames_b)
-    rows = process_logs(both, frames_a.quiet, frames_b.quiet)
+    low_a, low_b = comparable(both, frames_a.low_quantiles, frames_b.low_quantiles)
+    rows = process_logs(both, low_a, low_b)
     differences = comparability.differences(frames_a, frames_b)
     one_machine, drifted = comparability.one_machine(differences), drift(both, frames_a.segments, frames_b.segments)
     between = partial(drifted.of_cases, one_machine=one_machine)
@@ -92,9 +94,9 @@ def compare(frames_a: Frames, frames_b: Frames, band: float = BAND) -> Compariso
         sizes, families = _judged([sizes, families], band)
         verdicts = alone["verdict"]
     cells = both.join(alone[CHANGE]).join(relative[CHANGE[:3]].rename(columns=lambda name: f"relative_{name}"))
-    for run, it in (("a", frames_a), ("b", frames_b)):
-        low = np.exp(it.quiet.groupby("cell_id")["log"].mean())
-        cells[f"low_quantile_s_{run}"] = cells[f"cell_id_{run}"].map(low)
+    for run, low in (("a", low_a), ("b", low_b)):
+        mean = np.exp(low.groupby("cell_id")["log"].mean())
+        cells[f"low_quantile_s_{run}"] = cells[f"cell_id_{run}"].map(mean)
     cells["verdict"] = verdicts.reindex(both.index)
     cells.loc[cells["reason"].isna() & cells["ratio"].isna(), "reason"] = "no samples in A or B"
     cells = with_bounds(cells.join(precision(both, frames_a, frames_b)), frames_a, frames_b)

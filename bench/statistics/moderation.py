@@ -1,22 +1,20 @@
-"""Moderated variances: each cell's few processes borrow what the whole table says of how processes differ.
+"""Moderated variances: cells of a table with few processes share information on how much processes differ.
 
 G. K. Smyth, "Linear models and empirical Bayes methods for assessing differential expression", Statistical Applications
-in Genetics and Molecular Biology 3 (2004), doi 10.2202/1544-6115.1027: variances s² on d degrees of freedom are drawn
-around a common s₀² as d₀ degrees of freedom would be; s₀² and d₀ come from mean and variance of log s², and each cell's
-variance becomes (d₀s₀² + ds²)/(d₀ + d) on d₀ + d degrees of freedom. Where the table's variances disagree by more than
-chance, d₀ is small and little is borrowed.
+in Genetics and Molecular Biology 3 (2004), doi 10.2202/1544-6115.1027. The model: the variances s², each with d degrees
+of freedom, scatter around a common s₀² as if s₀² had d₀ degrees of freedom. s₀² and d₀ follow from the mean and the
+variance of log s²; the moderated variance of a cell is (d₀s₀² + ds²)/(d₀ + d), with d₀ + d degrees of freedom. Where
+the variances of a table disagree by more than chance, d₀ is small and a cell keeps most of its own variance.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from gradiometer.statistics.estimates import Floats
 
 FEWEST = 8
-"""Cells below which a table says nothing of its variances' spread."""
+"""Number of cells below which the spread of variances is not estimated, and nothing is moderated."""
 
 
 def _trigamma_inverse(value: float) -> float:
@@ -33,39 +31,39 @@ def _trigamma_inverse(value: float) -> float:
     return x
 
 
-def prior(variances: Floats, degrees: Floats, scale: Floats) -> tuple[Floats, float]:
-    """s₀² per cell and d₀, from the cells with at least one degree of freedom; d₀ is 0 where too few tell.
+def prior(variances: Floats, dfs: Floats, scale: Floats) -> tuple[Floats, float]:
+    """s₀² of each cell, and d₀; d₀ is 0 with fewer than FEWEST usable cells.
 
-    `scale` says which variance each cell would have by what is known of it alone, up to a power and a factor: log s² is
-    fitted on log scale by least squares, as limma's trend is on abundance.
+    `scale` is the variance that each cell is expected to have, up to a power and a factor: log s² is fitted on log
+    scale by least squares, as the R package limma fits its trend. Cells without a scale get the mean of the fit.
     """
     from scipy.special import digamma, polygamma
 
-    told = (degrees > 0) & (variances > 0) & (scale > 0) & np.isfinite(variances) & np.isfinite(scale)
-    if told.sum() < FEWEST:
+    usable = (dfs > 0) & (variances > 0) & (scale > 0) & np.isfinite(variances) & np.isfinite(scale)
+    if usable.sum() < FEWEST:
         return np.ones_like(variances), 0.0
-    half = degrees[told] / 2
-    e = np.log(variances[told]) - digamma(half) + np.log(half)
-    x = np.log(scale)
-    centre = x[told].mean()
-    spread = ((x[told] - centre) ** 2).sum()
-    slope = float(((x[told] - centre) * e).sum() / spread) if spread > 1e-12 else 0.0
-    trend = e.mean() + slope * (x - centre)
-    free = told.sum() - (2 if spread > 1e-12 else 1)
-    excess = float(((e - trend[told]) ** 2).sum() / free - polygamma(1, half).mean())
+    half = dfs[usable] / 2
+    e = np.log(variances[usable]) - digamma(half) + np.log(half)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = np.log(scale)
+    centre = x[usable].mean()
+    spread = ((x[usable] - centre) ** 2).sum()
+    slope = float(((x[usable] - centre) * e).sum() / spread) if spread > 1e-12 else 0.0
+    trend = e.mean() + slope * np.where(np.isfinite(x), x - centre, 0.0)
+    free = usable.sum() - (2 if spread > 1e-12 else 1)
+    excess = float(((e - trend[usable]) ** 2).sum() / free - polygamma(1, half).mean())
     if excess <= 0:
-        return np.exp(np.where(np.isfinite(trend), trend, e.mean())), np.inf
+        return np.exp(trend), np.inf
     d0 = 2 * _trigamma_inverse(excess)
-    level = trend + float(digamma(d0 / 2)) - np.log(d0 / 2)
-    return np.exp(np.where(np.isfinite(level), level, e.mean())), d0
+    return np.exp(trend + float(digamma(d0 / 2)) - np.log(d0 / 2)), d0
 
 
-def moderated(variances: Floats, degrees: Floats, scale: Floats) -> tuple[Floats, Floats]:
-    """Each cell's moderated variance and its degrees of freedom; unchanged where the table has too little to tell."""
-    s0, d0 = prior(variances, degrees, scale)
+def moderated(variances: Floats, dfs: Floats, scale: Floats) -> tuple[Floats, Floats]:
+    """Moderated variance and degrees of freedom of each cell; unchanged where the table has fewer than FEWEST cells."""
+    s0, d0 = prior(variances, dfs, scale)
     if d0 == 0:
-        return variances, degrees
+        return variances, dfs
     if np.isinf(d0):
-        return np.where(degrees > 0, s0, variances), np.where(degrees > 0, np.inf, degrees)
-    pooled = (d0 * s0 + degrees * variances) / (d0 + degrees)
-    return np.where(degrees > 0, pooled, variances), np.where(degrees > 0, d0 + degrees, degrees)
+        return np.where(dfs > 0, s0, variances), np.where(dfs > 0, np.inf, dfs)
+    pooled = (d0 * s0 + dfs * variances) / (d0 + dfs)
+    return np.where(dfs > 0, pooled, variances), np.where(dfs > 0, d0 + dfs, dfs)
