@@ -1,7 +1,7 @@
 """Times and ratios from raw samples: per block, per process, and over processes.
 
-Samples are a frame with the columns of `samples` (see `gradiometer.storage.schema`). Where the frame also has the column
-`overhead_s`, the time of an empty call in the same segment, that overhead is subtracted.
+Samples are a frame with the columns of `samples` (see `gradiometer.storage.schema`). Where the frame also has the
+column `overhead_s`, the time of an empty call in the same segment, that overhead is subtracted.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def block_logs(samples: pd.DataFrame, clock: str = "wall") -> pd.DataFrame:
 
 
 def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataFrame:
-    """One row per block: its cell, process and segment, and `log`, the natural logarithm of its time over the baseline's.
+    """One row per block: its cell, process and segment, and `log`, the natural logarithm of its time ratio.
 
-    `baselines` maps a cell to its baseline. Blocks are paired by round: the baseline's time is the median of its blocks
+    `baselines` maps a cell to its baseline. Blocks are paired by round: the denominator is the median of its blocks
     in the same round and process. The error of such a log ratio is symmetric for candidates of the same distribution,
     even where their block times are skewed.
     """
@@ -91,7 +91,7 @@ def paired_logs(samples: pd.DataFrame, baselines: Mapping[str, str]) -> pd.DataF
 def by_process(blocks: pd.DataFrame) -> pd.DataFrame:
     """One row per cell and process, from `block_logs` or `paired_logs`.
 
-    Columns: `median` over the blocks, their `count`; `segments`, the number of segments, and `variance`, the variance of
+    Columns: `median` over the blocks, their `count`; `segments`, the number of segments, and `variance`, that of
     their medians; `within`, the squared standard error of `median` from the spread of the blocks (1.2533 · 1.4826 ·
     median absolute deviation / √count), NaN with fewer than four blocks.
     """

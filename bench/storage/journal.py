@@ -1,4 +1,4 @@
-"""Journal of a run: one durable line for every measured case. It exists while the run lasts, and is locked that long."""
+"""Journal of a run: one durable line for every measured case. While the run lasts, the journal is locked."""
 
 from __future__ import annotations
 

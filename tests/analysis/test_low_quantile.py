@@ -12,7 +12,7 @@ from gradiometer.storage.tables import write_table
 
 def lows(folder, times):
     """`low_quantile_logs` of a run whose cell has the block times `times`, processes × blocks, without overhead."""
-    processes, blocks = times.shape
+    processes, _ = times.shape
     process, block = (axis.ravel() for axis in np.indices(times.shape))
     known = {"run_id": "run", "case_id": "case"}
     samples = pd.DataFrame({
