@@ -1,14 +1,16 @@
-"""Arrays kept by content: in this process for the next case, on disk for the next process or run.
+"""A cache of arrays by content: in memory for later cases of a process, on disk for later processes and runs.
 
-A key is a hash of everything that the arrays depend on, so an entry may be old but never wrong. Any number of
-processes share a folder: an entry appears whole or not at all. What cannot be read or written is computed again.
+A key is a hash of everything that the arrays depend on, so an entry is never out of date. Any number of processes share
+a folder; an entry appears whole or not at all. What cannot be read is computed again.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
+import re
 import zipfile
 import zlib
 from collections import OrderedDict
@@ -26,37 +28,45 @@ from gradiometer.problems.inputs import bits
 
 Array = np.ndarray[Any, Any]
 
-SCHEMA = 1
-"""Of what an entry holds: another number, and all entries are others'."""
+VERSION = 2
+"""Version of the cache format. Increment it to invalidate existing entries."""
 MEMORY_BYTES = 2**28
 DISK_BYTES = 2**30
-"""What is kept at most; the oldest goes first."""
+"""Largest sizes of the cache in memory and on disk; the entries used longest ago are removed first."""
+
+_FILE = re.compile(r"[0-9a-f]{64}\.(entry|npz)|\.[0-9a-f]{64}\.[0-9]+\.new")
+"""Names of the cache's own files: entries (`npz` in version 1), and entries being written. No other file is removed."""
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """`GRADIOMETER_CACHE`, else the platform's own place for caches; None where that is empty, or there is none."""
+    """The cache's own folder `gradiometer/references` below `GRADIOMETER_CACHE`, else below the user's cache folder.
+
+    None (no cache on disk) where `GRADIOMETER_CACHE` is empty or the user has no home.
+    """
     named = environment.get("GRADIOMETER_CACHE")
-    if named is not None:
-        return Path(named) if named else None
-    base = environment.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "gradiometer" / "references"
-    except RuntimeError:  # nobody's home
+    if named == "":
         return None
+    try:
+        base = Path(named or environment.get("XDG_CACHE_HOME") or Path.home() / ".cache").expanduser()
+    except RuntimeError:  # no home folder
+        return None
+    return base / "gradiometer" / "references"
 
 
 @cache
 def _engine() -> bytes:
-    """What computes a value: our own arithmetic, and the libraries that it stands on."""
+    """Hash of the code that computes values: the versions of three libraries and the files of graph/."""
     versions = [version(name) for name in ("python-flint", "numpy", "torch")]
-    digest = hashlib.sha256(repr((SCHEMA, versions)).encode())
+    digest = hashlib.sha256(repr((VERSION, versions)).encode())
     for source in sorted((Path(__file__).parents[1] / "graph").rglob("*.py")):
         digest.update(source.read_bytes())
     return digest.digest()
 
 
 def content_key(graph: GraphModule, inputs: Sequence[torch.Tensor], what: str) -> str:
-    """The key of what is computed: from a graph's own text and constants, on an input's bits and dtype, by whom."""
+    """Key of a computed value: a hash of the graph's code and constants, the inputs' dtypes, shapes and bits, `what` is
+    computed, and the code that computes it.
+    """
     constants = [getattr(graph, node.target) for node in graph.graph.nodes if node.op == "get_attr"]
     digest = hashlib.sha256(_engine() + f"{what}\n{graph.code}".encode())
     for tensor in (*constants, *inputs):
@@ -65,29 +75,32 @@ def content_key(graph: GraphModule, inputs: Sequence[torch.Tensor], what: str) -
 
 
 class Cache:
-    """Lists of arrays by key; nothing it does raises. What it returns is shared: do not write into it."""
+    """Lists of arrays by key, a key being 64 hexadecimal digits. No method raises for a damaged or unwritable disk.
+
+    The arrays returned are shared; do not write into them.
+    """
 
     def __init__(self, folder: Path | None, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
         self.folder, self.memory_bytes, self.disk_bytes = folder, memory_bytes, disk_bytes
         self._memory: OrderedDict[str, list[Array]] = OrderedDict()
 
     def get(self, key: str) -> list[Array] | None:
-        """The arrays under a key, in order; None where there are none, or none that are whole."""
+        """The arrays of an entry, in order; None where there is no entry or it is damaged."""
         if key in self._memory:
             self._memory.move_to_end(key)
             return self._memory[key]
-        found = None if self.folder is None else _read(self.folder / f"{key}.npz")
+        found = None if self.folder is None else _read(self.folder / f"{key}.entry")
         if found is not None:
             self._remember(key, found)
         return found
 
     def put(self, key: str, arrays: list[Array]) -> None:
-        """Keep the arrays, of numbers or strings, under a key."""
+        """Store arrays of numbers or strings as an entry; removes old entries where the cache exceeds its size."""
         self._remember(key, arrays)
         if self.folder is not None:
             with contextlib.suppress(OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                _write(self.folder / f"{key}.npz", arrays)
+                _write(self.folder / f"{key}.entry", arrays)
                 _prune(self.folder, self.disk_bytes)
 
     def _remember(self, key: str, arrays: list[Array]) -> None:
@@ -99,28 +112,40 @@ class Cache:
             kept -= sum(array.nbytes for array in dropped)
 
 
+def _checksum(path: Path, content: bytes) -> bytes:
+    """Covers the key too, so that an entry under another name is not read."""
+    return hashlib.sha256(path.stem.encode() + content).digest()
+
+
 def _read(path: Path) -> list[Array] | None:
     try:
-        with np.load(path, allow_pickle=False) as file:  # a zip archive, whose checksums are compared on reading
+        whole = path.read_bytes()
+        checksum, content = whole[:32], whole[32:]
+        if checksum != _checksum(path, content):
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             found = [file[name] for name in file.files]
-        os.utime(path)  # it is in use: not the oldest any more
+        os.utime(path)  # the time of last use
         return found
     except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return None
 
 
 def _write(path: Path, arrays: list[Array]) -> None:
+    content = io.BytesIO()
+    np.savez(content, *arrays)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.new")
-    with temporary.open("wb") as file:
-        np.savez(file, *arrays)
+    temporary.write_bytes(_checksum(path, content.getvalue()) + content.getvalue())
     temporary.replace(path)
 
 
 def _prune(folder: Path, most_bytes: int) -> None:
-    """Remove the oldest files, halves of what a process that ended was writing among them."""
+    """Remove the oldest of the cache's files until the rest fits, also files that an ended process left half-written."""
     entries = []
     with os.scandir(folder) as files:
         for file in files:
+            if not _FILE.fullmatch(file.name) or not file.is_file(follow_symlinks=False):
+                continue
             with contextlib.suppress(FileNotFoundError):  # another process prunes too
                 status = file.stat()
                 entries.append((status.st_mtime_ns, status.st_size, file.path))

@@ -1,3 +1,5 @@
+import hashlib
+import os
 from functools import partial
 
 import numpy as np
@@ -10,6 +12,9 @@ from gradiometer.graph.trace import trace
 ONE = [np.array("limbs"), np.arange(6.0).reshape(2, 3), np.full((), np.nan)]
 
 
+A, B, C, D = (hashlib.sha256(letter).hexdigest() for letter in (b"a", b"b", b"c", b"d"))
+
+
 def files(place):
     return sorted(place.glob("*"), key=lambda file: file.stat().st_mtime_ns)
 
@@ -18,71 +23,100 @@ def same(found, expected):
     return all(np.array_equal(a, b, equal_nan=b.dtype.kind == "f") for a, b in zip(found, expected, strict=True))
 
 
-def test_another_process_finds_what_was_kept(tmp_path):
-    assert Cache(tmp_path).get("a") is None
-    Cache(tmp_path).put("a", ONE)
-    assert same(Cache(tmp_path).get("a"), ONE)
-    assert [file.name for file in files(tmp_path)] == ["a.npz"]  # nothing half-written is left
+def test_another_process_finds_an_entry(tmp_path):
+    assert Cache(tmp_path).get(A) is None
+    Cache(tmp_path).put(A, ONE)
+    assert same(Cache(tmp_path).get(A), ONE)
+    assert [file.name for file in files(tmp_path)] == [f"{A}.entry"]  # nothing half-written is left
 
 
 @pytest.mark.parametrize("place", range(0, 900, 60))
-def test_an_entry_that_was_damaged_is_none(tmp_path, place):
-    kept = [np.arange(100.0)]
-    Cache(tmp_path).put("a", kept)
+def test_a_damaged_entry_is_none(tmp_path, place):
+    Cache(tmp_path).put(A, [np.arange(100.0)])
     (file,) = files(tmp_path)
     whole = file.read_bytes()
     file.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
-    found = Cache(tmp_path).get("a")
-    assert found is None or same(found, kept)  # a bit of padding may turn
+    assert Cache(tmp_path).get(A) is None
     file.write_bytes(whole[:place])
-    assert Cache(tmp_path).get("a") is None
+    assert Cache(tmp_path).get(A) is None
 
 
-def test_a_flipped_bit_in_the_numbers_is_noticed(tmp_path):
-    Cache(tmp_path).put("a", [np.full(100, 1.5)])
-    (file,) = files(tmp_path)
-    file.write_bytes(file.read_bytes().replace(np.full(3, 1.5).tobytes(), np.full(3, 2.5).tobytes(), 1))
-    assert Cache(tmp_path).get("a") is None
+def test_an_entry_under_another_key_is_none(tmp_path):
+    Cache(tmp_path).put(A, ONE)
+    (tmp_path / f"{A}.entry").rename(tmp_path / f"{B}.entry")
+    assert Cache(tmp_path).get(B) is None
 
 
 def test_pickles_are_not_read(tmp_path):
-    np.savez(tmp_path / "a.npz", np.array([{}], dtype=object))
-    assert Cache(tmp_path).get("a") is None
+    Cache(tmp_path).put(A, [np.array([{}], dtype=object)])
+    assert Cache(tmp_path).get(A) is None
 
 
-def test_the_oldest_go_first_and_use_keeps_one_young(tmp_path):
+def test_the_entries_used_longest_ago_are_removed_first(tmp_path):
     kept = Cache(tmp_path, memory_bytes=0, disk_bytes=6500)
-    for key in "abc":
+    for key in (A, B, C):
         kept.put(key, [np.zeros(200)])
-    assert kept.get("a") is not None
-    kept.put("d", [np.zeros(200)])
-    assert [key for key in "abcd" if kept.get(key) is not None] == ["a", "c", "d"]
+    assert kept.get(A) is not None
+    kept.put(D, [np.zeros(200)])
+    assert [key for key in (A, B, C, D) if kept.get(key) is not None] == [A, C, D]
     assert sum(file.stat().st_size for file in files(tmp_path)) <= 6500
 
 
-def test_memory_alone_serves_where_there_is_no_disk_and_is_bounded():
+def foreign_files(place):
+    """Older and larger than any entry, some with names that resemble an entry's."""
+    names = ["holiday.jpg", "thesis.npz", f"{A}", f"{A[:-1]}.npz", f"{A}.npz.bak", f".{A}.new", f"x{A}.entry"]
+    for name in names:
+        (place / name).write_bytes(bytes(5000))
+        os.utime(place / name, (1, 1))
+    (place / f"{D}.entry").symlink_to(place / "thesis.npz")
+    (place / "folder").mkdir()
+    return {*names, f"{D}.entry", "folder"}
+
+
+@pytest.mark.parametrize("is_own_folder", [False, True])
+def test_foreign_files_are_never_removed(tmp_path, is_own_folder):
+    found = folder({"GRADIOMETER_CACHE": str(tmp_path)})
+    place = found if is_own_folder else tmp_path
+    place.mkdir(parents=True, exist_ok=True)
+    foreign = foreign_files(place)
+    kept = Cache(found, memory_bytes=0, disk_bytes=2500)
+    for key in (A, B, C):
+        kept.put(key, [np.zeros(200)])
+    assert foreign <= {file.name for file in place.iterdir()}
+    assert [key for key in (A, B, C) if kept.get(key) is not None] == [C]
+
+
+def test_files_of_ended_processes_and_of_the_earlier_format_are_removed(tmp_path):
+    for name in (f"{A}.npz", f".{A}.12345.new"):
+        (tmp_path / name).write_bytes(bytes(5000))
+        os.utime(tmp_path / name, (1, 1))
+    Cache(tmp_path, disk_bytes=3000).put(B, [np.zeros(200)])
+    assert [file.name for file in files(tmp_path)] == [f"{B}.entry"]
+
+
+def test_without_a_disk_memory_serves_and_is_bounded():
     kept = Cache(None, memory_bytes=3000)
-    for key in "abc":
+    for key in (A, B, C):
         kept.put(key, [np.zeros(150)])
-    assert kept.get("a") is None
-    assert kept.get("c") is not None
+    assert kept.get(A) is None
+    assert kept.get(C) is not None
 
 
-def test_a_folder_that_cannot_be_written_is_no_mistake(tmp_path):
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / "file").write_text("")
     kept = Cache(tmp_path / "file")
-    kept.put("a", ONE)
-    assert same(kept.get("a"), ONE)
+    kept.put(A, ONE)
+    assert same(kept.get(A), ONE)
 
 
-def test_where_it_lies():
-    assert str(folder({"GRADIOMETER_CACHE": "/there"})) == "/there"
+def test_the_cache_has_a_folder_of_its_own():
+    assert str(folder({"GRADIOMETER_CACHE": "/there"})) == "/there/gradiometer/references"
     assert folder({"GRADIOMETER_CACHE": "", "XDG_CACHE_HOME": "/caches"}) is None
     assert str(folder({"XDG_CACHE_HOME": "/caches"})) == "/caches/gradiometer/references"
     assert str(folder({})).endswith(".cache/gradiometer/references")
 
 
-def test_a_key_is_of_everything_that_a_value_depends_on():
+def test_a_key_covers_everything_that_a_value_depends_on():
     x, y = torch.ones(3), torch.ones(3)
     y[0] += 2.0**-23
     double = trace(lambda x: 2 * x, [x])
