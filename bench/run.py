@@ -168,7 +168,7 @@ class Run:
         for one in self.verdicts:
             if (one.problem, one.wrt, one.form, one.verdict) == where:
                 return "wrong", f"the derivation is refuted: {one.diagnosis}"
-        return "ok", None
+        return ("ok", None) if scored is None or scored.status != "zeroed" else (scored.status, scored.reason)
 
     def finish(self, state: str) -> dict[str, pd.DataFrame]:
         """End the workers, build the tables, and record where the time went; the tables by name."""

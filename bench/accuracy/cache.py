@@ -140,7 +140,7 @@ def _write(path: Path, arrays: list[Array]) -> None:
 
 
 def _prune(folder: Path, most_bytes: int) -> None:
-    """Remove the oldest of the cache's files until the rest fits, also files that an ended process left half-written."""
+    """Remove the oldest of the cache's files, also half-written files of ended processes, until the rest fits."""
     entries = []
     with os.scandir(folder) as files:
         for file in files:

@@ -1,4 +1,4 @@
-"""A gradient as methods return it: a tensor, or a tuple of them; what it must look like, and its bits."""
+"""Gradients as methods return them: a tensor or a tuple of tensors. Checks their shape and gives their bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def as_tuple(gradient: Any) -> tuple[Any, ...]:
 
 
 def mismatch(gradient: Any, point: tuple[torch.Tensor, ...]) -> str | None:
-    """Why a gradient is none of these inputs' (number, type, shape, dtype, device); None where it fits."""
+    """Why a gradient does not fit these inputs (number, type, shape, dtype, device); None where it fits."""
     parts = as_tuple(gradient)
     if len(parts) != len(point):
         return f"expected {len(point)} gradients, found {len(parts)}"
@@ -34,11 +34,11 @@ def mismatch(gradient: Any, point: tuple[torch.Tensor, ...]) -> str | None:
 
 
 def digest_of(gradient: Any) -> str:
-    """A short hash of a gradient's bits."""
+    """First 16 hexadecimal digits of the sha256 of a gradient's bytes."""
     return hashlib.sha256(bits_of(gradient)).hexdigest()[:16]
 
 
 def bits_of(gradient: Any) -> bytes:
-    """A gradient's bytes, one part after the other; what is no tensor, or has no data (device meta), has none."""
+    """Bytes of a gradient, part after part. Parts that are not tensors, or have no data (device meta), are left out."""
     parts = [part for part in as_tuple(gradient) if isinstance(part, torch.Tensor)]
     return b"".join(bits(part) for part in parts if not part.is_meta)

@@ -1,11 +1,11 @@
-"""The gradient of a case with a proved radius, in exact arithmetic: through the cheapest form that was proved exact.
+"""Reference gradients: in exact arithmetic with a proved radius where possible, else by autograd in float64.
 
-The cheapest by `work`, of the forms whose verdict is exact and of the loss's forward graph differentiated exactly. As
-verdicts are reached at other sizes, a form's reference is believed where float64 makes the same of the loss's own
-derivative, within its roundings; else that derivative is evaluated. Each entry's radius is below
-2⁻²⁰ · max(ulp(g), u·B) in the case's dtype, B being the loss's derivative's: a property of the case. What cannot be
-traced, or costs too much, falls back to autograd in float64, marked as such; for a float64 case that is no reference
-at all, hence none.
+The exact reference is evaluated through the cheapest graph: the derivative of the loss's graph, or a form with the
+verdict `exact`. Verdicts are reached at other sizes, so a form's values are accepted only where the loss's derivative
+agrees in float64, within its roundings. The radius of each entry is below 2⁻²⁰ · max(ulp(g), u·B) in the case's dtype,
+where B is the sum of the absolute terms of the loss's derivative.
+
+A loss that cannot be traced, or costs too much, has a float64 reference, marked as such. It cannot judge float64 cases.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.accuracy.cache import Cache, content_key, folder
-from gradiometer.accuracy.metrics import ulp_of
+from gradiometer.accuracy.metrics import norm_ratio, ulp_of
 from gradiometer.graph.arithmetic.enclosure import Enclosure, PrecisionError, exact
 from gradiometer.graph.arithmetic.magnitudes import Magnitude, roundings, values_and_terms
 from gradiometer.graph.derivative.adjoint import derivative
@@ -36,17 +36,19 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 RADIUS_SHARE = 2.0**-20
 MOST_MULTIPLICATIONS = 4e9
-"""Beyond so many exact arithmetic takes many seconds, and float64 serves."""
+"""Largest number of multiplications for exact arithmetic; more would take many seconds."""
+DETERMINED = 1e-3
+"""Largest relative difference between autograd in float32 and in float64 at which a float64 reference is reliable."""
 
 ENGINES = {"limbs": "integer", "balls": "ball"}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """|G − (hi + lo)| is at most `radius_ulp` · max(ulp(g), u·B); all flat float64, the inputs' gradients in a row.
+    """A reference gradient G: |G − (hi + lo)| ≤ `radius_ulp` · max(ulp(g), u·B). Arrays are flat float64 vectors.
 
-    `kind` is a value of the column `reference`; for `float64`, `lo` is zero and the radius unknown. `terms` is B, the
-    sum of the absolute values of the terms of each entry; null where it could not be had.
+    `kind` is a value of the column `reference`. With kind `float64`, `lo` is zero and the radius unknown; the reference
+    is not reliable where it may consist of roundings. `terms` is B, or None where it is unknown.
     """
 
     kind: str
@@ -54,17 +56,18 @@ class Reference:
     lo: Array
     radius_ulp: float | None
     terms: Array | None
+    is_reliable: bool = True
 
 
 class _Graphs(NamedTuple):
-    """The loss's derivative, which B is of, and all graphs that may serve as the reference, cheapest first."""
+    """The loss's derivative, which defines B, and all graphs that may give the reference, cheapest first."""
 
     loss: GraphModule
     by_work: list[GraphModule]
 
 
 class References:
-    """References of one process's cases; a graph is traced once per problem, wrt and dims, whatever the data."""
+    """References of a process's cases. Graphs are traced once per problem, wrt and dims."""
 
     def __init__(self, cache: Cache | None = None) -> None:
         self._cache = cache or Cache(folder())
@@ -79,9 +82,9 @@ class References:
         dtype: str,
         exact_forms: Sequence[str] = (),
     ) -> Reference:
-        """The reference gradient at these inputs, which are on the CPU and in the case's dtype.
+        """The reference gradient at `inputs`, which are on the CPU in the case's dtype.
 
-        `exact_forms` names the forms whose verdict is exact: the reference may go through any of them.
+        `exact_forms` names forms with the verdict `exact`, which may be evaluated in place of the loss's derivative.
         """
         key = (problem.name, wrt, tuple(dims.items()), tuple(exact_forms))
         if key not in self._graphs:
@@ -101,7 +104,7 @@ class References:
             return None
 
         def unit(result: int, hi: Array) -> Array:
-            """max(ulp(g), u·B): what a radius is measured in, since ulp(0) would be absurd for a transcendental."""
+            """max(ulp(g), u·B), the unit of radii; ulp(g) alone would be far too small where g is almost zero."""
             size: Array = np.nan_to_num(sizes[result].terms, nan=0.0, posinf=0.0)
             return np.maximum(ulp_of(hi, form), form.unit_roundoff * size)
 
@@ -130,7 +133,7 @@ class References:
         return None
 
     def _sizes(self, graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
-        """The gradient in float64, and B."""
+        """The gradient in float64 and B, by part."""
         key = content_key(graph, inputs, "sizes")
         kept = self._cache.get(key)
         if kept is None:
@@ -158,10 +161,10 @@ def _traced(
 
 
 def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnitude]) -> bool:
-    """Whether exact values are what float64 makes of the loss's derivative, within γ_n·B, n its roundings."""
+    """Whether exact values agree with the loss's derivative in float64 within γ_n·B, where n counts its roundings."""
     allowed = 2 * roundings(loss) * DTYPES["float64"].unit_roundoff
     pairs = list(zip(parts, sizes, strict=True))
-    with np.errstate(invalid="ignore"):  # where float64 overflows, nothing is said
+    with np.errstate(invalid="ignore"):  # where float64 overflows, the values are not compared
         gaps = [(np.abs(part.hi - size.value), allowed * size.terms + 2.0**-1000) for part, size in pairs]
         return not any((gap > most).any() for gap, most in gaps)
 
@@ -182,8 +185,18 @@ def _joined(parts: Iterable[Array]) -> Array:
 
 
 def _in_float64(problem: Problem, wrt: tuple[str, ...], inputs: Mapping[str, torch.Tensor]) -> Reference:
-    asked = objective(problem, wrt, {name: tensor.double() for name, tensor in inputs.items()})
+    hi = _autograd(problem, wrt, {name: tensor.double() for name, tensor in inputs.items()})
+    try:
+        single = _autograd(problem, wrt, {name: tensor.float() for name, tensor in inputs.items()})
+    except Exception:  # the loss may need float64
+        single = np.full_like(hi, np.nan)
+    difference = norm_ratio(single - hi, hi)
+    is_reliable = difference is not None and difference <= DETERMINED
+    return Reference("float64", hi, np.zeros_like(hi), None, None, is_reliable)
+
+
+def _autograd(problem: Problem, wrt: tuple[str, ...], inputs: dict[str, torch.Tensor]) -> Array:
+    asked = objective(problem, wrt, inputs)
     leaves = asked.leaves()
     parts = torch.autograd.grad(asked.loss(*leaves), leaves)
-    hi = np.concatenate([part.numpy().ravel() for part in parts])
-    return Reference("float64", hi, np.zeros_like(hi), None, None)
+    return np.concatenate([part.double().numpy().ravel() for part in parts])

@@ -1,4 +1,4 @@
-"""Scores gradients against their reference: rows of `errors`, for the timed gradient and for untimed draws."""
+"""Scores gradients against their reference: one row of `errors` per method and draw."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from gradiometer.accuracy import metrics
 from gradiometer.accuracy.bounds import graph_name
 from gradiometer.accuracy.reference import Reference
+from gradiometer.accuracy.refutation import exceeds_bound
 from gradiometer.graph.arithmetic.error_bounds import bound_share
 from gradiometer.storage.schema import DTYPES, Error
 from gradiometer.study.plan import Case
@@ -21,13 +22,13 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 METRIC_COLUMNS = (
     "reference", "reference_radius_ulp", "rel_fro", "rel_max", "comp_max", "ulp_max", "ulp_mean", "ulp_p50", "ulp_p99",
     "digits", "bwd_max_u", "bwd_fro_u", "kappa", "predicted_rel_fro", "bound_share", "n_nan", "n_inf", "n_spurious",
-    "n_underflow", "loss_finite", "input_hash", "output_hash", "distinct_outputs",
+    "n_underflow", "n_zeroed", "loss_finite", "input_hash", "output_hash", "distinct_outputs",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """A gradient as it came back from a worker: its bytes and hash, or why there are none."""
+    """A gradient as a worker returned it: its bytes and hash, or status and reason of the failure."""
 
     blob: bytes | None
     output_hash: str | None = None
@@ -36,7 +37,7 @@ class Gradient:
     distinct_outputs: int | None = None
 
     def values(self, dtype: str) -> Array:
-        """As one flat float64 vector."""
+        """The entries as one float64 vector."""
         assert self.blob is not None
         tensor = torch.frombuffer(bytearray(self.blob), dtype=getattr(torch, dtype))
         found: Array = tensor.double().numpy()
@@ -45,7 +46,7 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw of a case's inputs: the reference gradient and what else is known of it."""
+    """One draw of a case's inputs: its reference, worst-case bounds by graph, and columns that methods share."""
 
     data: str
     seed: int
@@ -69,21 +70,24 @@ def unpack(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Gradient]
 
 
 def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:
-    """The reference at the end of a worker's answer."""
-    told = answer["reference"]
-    hi, lo, *terms = (np.frombuffer(part, dtype=np.float64) for part in blobs[-told["parts"] :])
-    return Reference(told["kind"], hi, lo, told["radius_ulp"], terms[0] if terms else None)
+    """The reference in a worker's answer; its parts are the last blobs."""
+    header = answer["reference"]
+    hi, lo, *terms = (np.frombuffer(part, dtype=np.float64) for part in blobs[-header["parts"] :])
+    return Reference(header["kind"], hi, lo, header["radius_ulp"], terms[0] if terms else None, header["is_reliable"])
 
 
 def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]:
-    """The worst-case bounds in a worker's answer, by the graph that they are of."""
+    """Graph → worst-case bound, in a worker's answer."""
     names = answer["bounds"]
     start = len(blobs) - answer["reference"]["parts"] - len(names)
     return {name: np.frombuffer(blobs[start + i], dtype=np.float64) for i, name in enumerate(names)}
 
 
 def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
-    """One row of `errors`. A float64 gradient without a certified reference has no error: it would judge itself."""
+    """One row of `errors`.
+
+    A float64 gradient without a certified reference has no metrics, because autograd would judge itself.
+    """
     row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
     row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
     status, reason = gradient.status, gradient.reason
@@ -96,8 +100,7 @@ def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradie
             row |= metrics.score(computed, reference.hi, dtype, reference.lo, reference.terms)
             row |= {"reference": reference.kind, "reference_radius_ulp": reference.radius_ulp}
             row["bound_share"] = _bound_share(row, computed, draw, graph_name(case.problem, case.wrt, method))
-        if row["n_nan"] or row["n_inf"]:
-            status, reason = "nonfinite", _nonfinite(row, len(computed))
+        status, reason = _judged(row, computed, case, method, draw)
     cell_id = f"{case.case_id}-{method}"
     return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)
 
@@ -115,6 +118,19 @@ def unscored_row(run_id: str, cell_id: str, data: str, seed: int, status: str, r
     return Error(run_id=run_id, cell_id=cell_id, data=data, seed=seed, status=status, reason=reason, **nothing)
 
 
-def _nonfinite(row: Mapping[str, Any], entries: int) -> str:
-    spurious = f", {row['n_spurious']} of them though the true value is in range" if row["n_spurious"] else ""
-    return f"{row['n_nan']} NaN and {row['n_inf']} infinite entries of {entries}{spurious}"
+def _judged(row: Mapping[str, Any], computed: Array, case: Case, method: str, draw: Draw) -> tuple[str, str | None]:
+    """Status and reason of a gradient that was computed. Only forms are refuted."""
+    dtype, reference = DTYPES[case.dtype], draw.reference
+    if row["n_nan"] or row["n_inf"]:
+        spurious = f", {row['n_spurious']} of them though the true value is in range" if row["n_spurious"] else ""
+        return "nonfinite", f"{row['n_nan']} NaN and {row['n_inf']} infinite entries of {len(computed)}{spurious}"
+    if row["bound_share"] is not None and method in case.problem.forms(case.wrt):
+        error = (computed - reference.hi) - reference.lo
+        if exceeds_bound(error, draw.bounds[method], reference):
+            measured = "measured error" if row["rel_fro"] is None else f"measured relative error {row['rel_fro']:.2g}"
+            return "wrong", f"{measured} is {row['bound_share']:.2g} times the worst-case rounding bound"
+    may_be_zeroed = reference.is_reliable and case.family(method) != "numeric"
+    if may_be_zeroed and metrics.is_zeroed(computed, reference.hi, dtype, reference.terms):
+        count = f"{row['n_zeroed']} of {len(computed)} entries are zero though the true values are not"
+        return "zeroed", f"{count}: an intermediate value overflows, underflows or cancels"
+    return "ok", None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ADDED = {
     "cells": ("setup_log_se", "setup_df"),
+    "errors": ("n_zeroed",),
     "segments": ("power_w", "foreign_processes", "pressure_s", "load_1min", "unread"),
 }
 """Columns that earlier versions lack, by table. They are read as null."""

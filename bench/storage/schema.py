@@ -32,12 +32,13 @@ STATUSES = {
     "timeout": "a call ran past the limit and its process was stopped",
     "oom": "ran out of memory",
     "nonfinite": "measured, but the gradient has NaN or infinite entries",
+    "zeroed": "measured, but entries are zero where the true gradient is not",
     "wrong": "the gradient has another shape or dtype, or its derivation is refuted",
     "error": "raised an exception",
     "crashed": "its process ended",
     "interrupted": "the run ended before it was measured",
 }
-TIMED_STATUSES = ("ok", "nonfinite", "wrong")
+TIMED_STATUSES = ("ok", "nonfinite", "zeroed", "wrong")
 """Statuses of cells that may have time samples."""
 
 
@@ -195,6 +196,8 @@ class Error:
     input_hash: str | None
     output_hash: str | None
     distinct_outputs: int | None
+    n_zeroed: int | None = None
+    """Zero entries whose true value is a normal number and not small beside its terms: roundings do not explain them."""
 
 
 @dataclass(frozen=True, slots=True)

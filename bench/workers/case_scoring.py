@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradiometer.accuracy import scoring
+from gradiometer.accuracy.refutation import LARGE, is_suspect
 from gradiometer.accuracy.scoring import Draw, Gradient
 from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED, Error
 from gradiometer.workers.case_timing import blame
@@ -73,6 +74,8 @@ def score_case(
             else:
                 rows[place] = _rows(measured, draw, outcome)
         left = again
+    for place in (place for place, draw in enumerate(draws) if draw.is_timed and place in rows):
+        rows[place] = [_recheck(measured, row, workers[0], exact_forms, limits) for row in rows[place]]
     return [
         row for place, draw in enumerate(draws) for row in rows.get(place) or _all_unscored(measured, draw, TOO_SLOW)
     ]
@@ -83,6 +86,24 @@ def _request(measured: MeasuredCase, draw: _Asked, exact_forms: list[str]) -> di
         "do": "score", "case": measured.case.request(), "data": draw.data, "seed": draw.seed, "methods": draw.methods,
         "bounded": measured.timed if draw.is_timed else draw.methods, "exact_forms": exact_forms,
     }  # fmt: skip
+
+
+def _recheck(
+    measured: MeasuredCase, row: Error, worker: WorkerProcess, exact_forms: list[str], limits: TimeLimits
+) -> Error:
+    """The row of the timed draw, refuted where its form is a suspect and its error in float64 is large too."""
+    case, method = measured.case, row.cell_id.removeprefix(f"{measured.case.case_id}-")
+    if method not in case.problem.forms(case.wrt) or not is_suspect(row, case.dtype):
+        return row
+    request = {"do": "recheck", "case": case.request(), "method": method, "exact_forms": exact_forms}
+    try:
+        answer, _ = worker.ask(request, limits.call_s)
+    except (WorkerDied, WorkerFailed):
+        return row
+    if answer["error"] is None or answer["error"] < LARGE:
+        return row
+    reason = f"relative error {answer['error']:.2g} in float64, which roundings cannot cause"
+    return replace(row, status="wrong", reason=reason)
 
 
 def _rows(measured: MeasuredCase, asked: _Asked, outcome: Answer) -> list[Error]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradiometer.accuracy.refutation import float64_error
+from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED
 from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import REFERENCE, Answer
 from gradiometer.workers.failures import failure_of
@@ -39,10 +41,26 @@ def score_draw(state: WorkerState, request: dict[str, Any]) -> Answer:
         "failures": failures,
         "loss_finite": instance.loss_is_finite(),
         "input_hash": instance.input_hash,
-        "reference": {"kind": reference.kind, "radius_ulp": reference.radius_ulp, "parts": len(parts)},
+        "reference": {
+            "kind": reference.kind,
+            "radius_ulp": reference.radius_ulp,
+            "is_reliable": reference.is_reliable,
+            "parts": len(parts),
+        },
         "bounds": list(bounds),
     }
     return answer, [*blobs, *(bound.tobytes() for bound in bounds.values()), *(part.tobytes() for part in parts)]
+
+
+def recheck(state: WorkerState, request: dict[str, Any]) -> Answer:
+    """The error of one form in float64 at the timed draw: `error`, None where it cannot be judged."""
+    instance = state.instance(request, TIMED_DATA, TIMED_SEED)
+    dims, dtype, form = instance.case["dims"], instance.case["dtype"], instance.forms[request["method"]]
+    state.watch.enter(REFERENCE)
+    problem, wrt, inputs = instance.problem, instance.wrt, instance.rounded
+    reference = state.references.of(problem, wrt, dims, inputs, dtype, request["exact_forms"])
+    state.watch.enter(0)
+    return {"error": float64_error(form, inputs, instance.case["device"], reference)}, []
 
 
 def _bounds(state: WorkerState, instance: CaseInstance, methods: list[str]) -> dict[str, Any]:

@@ -25,7 +25,18 @@ def test_one_rounding_is_half_an_ulp_at_most():
     assert row["n_nan"] == row["n_inf"] == row["n_underflow"] == 0
 
 
-def test_an_all_infinite_gradient_has_counts_and_no_error():
+def test_each_metric_of_errors_from_0_to_100_units_in_the_last_place():
+    reference = np.where(np.arange(101) == 0, 4.0, 1.0)
+    row = metrics.score(reference + np.arange(101) * 2.0**-23, reference, FLOAT32)
+    assert {name: row[name] for name in ("ulp_max", "ulp_mean", "ulp_p50", "ulp_p99")} == {
+        "ulp_max": 100, "ulp_mean": 50, "ulp_p50": 50, "ulp_p99": 99,
+    }  # fmt: skip
+    assert row["rel_max"] == 25 * 2.0**-23
+    assert row["comp_max"] == 100 * 2.0**-23
+    assert row["rel_fro"] == pytest.approx(2.0**-23 * (338350 / 116) ** 0.5)
+
+
+def test_an_infinite_gradient_has_counts_and_no_error():
     row = metrics.score(np.full(6, np.inf), np.array([1e5, 1.0, 2.0, 1e6, 3.0, 7e4]), DTYPES["float16"])
     assert (row["n_inf"], row["n_spurious"]) == (6, 3)
     assert not set(row) & {*metrics.METRICS, "ulp_max", "digits"}
@@ -42,7 +53,7 @@ def test_nothing_overflows_or_divides_by_zero_at_the_ends_of_the_range():
     assert off["digits"] is None
 
 
-def test_underflow_to_zero_is_counted():
+def test_entries_that_underflow_are_counted():
     assert metrics.score(np.array([0.0, 1.0]), np.array([1e-9, 1.0]), DTYPES["float16"])["n_underflow"] == 1
 
 
