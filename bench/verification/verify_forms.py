@@ -46,29 +46,30 @@ def verify(problem: Problem, wrt: str | None = None, form: str | None = None) ->
         raise GradiometerError(f"form: expected one of {', '.join(problem.forms(next(iter(wanted))))}; found {form!r}")
     try:
         places, note = instances(problem)
-    except UncheckableError as error:
-        return [_unchecked(problem, text, one, str(error)) for text in wanted for one in forms[text]]
+    except Exception as error:
+        why, bug = _reason(error)
+        return [
+            Verdict(problem.name, text, one, "unchecked", None, 0, "", why, traceback=bug)
+            for text in wanted
+            for one in forms[text]
+        ]
     return [_verdict(problem, text, one, places, note) for text in wanted for one in forms[text]]
 
 
-def _unchecked(problem: Problem, wrt: str, form: str, why: str, points: int = 0, dims: str = "") -> Verdict:
-    return Verdict(problem.name, wrt, form, "unchecked", None, points, dims, why)
+def _reason(error: Exception) -> tuple[str, str | None]:
+    """Why there is no comparison; for a bug of the checker also the traceback, since a bug costs one verdict only."""
+    if isinstance(error, (GradiometerError, WrongGradientError)):
+        return str(error), None
+    return f"internal error, please report it: {one_line(error)}", "".join(traceback.format_exception(error))
 
 
 def _verdict(problem: Problem, wrt: str, form: str, places: Sequence[Instance], note: str | None) -> Verdict:
-    """The verdict on one form; `note` says why `places` are not at prime dimensions and joins every diagnosis."""
+    """The verdict on one form; `note` says why `places` are not at prime dimensions and is added to the diagnosis."""
     names = problem.wrts[wrt]
     function = torch_function(problem, names) if form == TORCH else form_function(problem, problem.forms(wrt)[form])
-    dims = "; ".join(dims_text(place.dims) for place in places)
     comparisons: list[Comparison] = []
     chances: list[float | None] = []
-
-    def without_digits(verdict: str, why: str, trace_text: str | None = None) -> Verdict:
-        why = "; ".join(filter(None, (why, note)))
-        return Verdict(
-            problem.name, wrt, form, verdict, None, len(comparisons), dims, why, traceback=trace_text
-        )  # fmt: skip
-
+    digits = diagnosis = chance = bug = None
     try:
         for place in places:
             traced = _traced(place, names, form, function)
@@ -79,22 +80,19 @@ def _verdict(problem: Problem, wrt: str, form: str, places: Sequence[Instance], 
                 _check_returned(place, names, form, traced, function, point)
             chances.append(chance_log2(place, names, traced, here))
         verdict = max((comparison.verdict for comparison in comparisons), key=list(VERDICTS).index)
-        diagnosis, chance = None, None
+        digits = min(comparison.digits for comparison in comparisons)
         if verdict == "wrong":
             diagnosis = diagnose(names, function, [*_evidence(comparisons), *_third(problem, names, form, function)])
         elif verdict == "exact" and None not in chances:
             chance = max(one for one in chances if one is not None)
-    except WrongGradientError as error:
-        return without_digits("wrong", str(error))
-    except UncheckableError as error:
-        return without_digits("unchecked", str(error))
-    except Exception as error:  # a bug of the checker costs one verdict and keeps its traceback
-        return without_digits(
-            "unchecked", f"internal error, please report it: {one_line(error)}", traceback.format_exc()
-        )
-    digits = min(comparison.digits for comparison in comparisons)
+    except Exception as error:
+        verdict = "wrong" if digits is not None or isinstance(error, WrongGradientError) else "unchecked"
+        diagnosis, bug = _reason(error)
+    dims = "; ".join(dims_text(place.dims) for place in places)
     joined = "; ".join(filter(None, (diagnosis, note))) or None
-    return Verdict(problem.name, wrt, form, verdict, digits, len(comparisons), dims, joined, chance is not None, chance)
+    return Verdict(
+        problem.name, wrt, form, verdict, digits, len(comparisons), dims, joined, chance is not None, chance, bug
+    )
 
 
 def _label(form: str) -> str:

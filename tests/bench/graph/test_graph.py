@@ -1,4 +1,4 @@
-"""One traced graph, several arithmetics: they agree with each other, with torch, and with arithmetic done by hand."""
+"""Tracing, derivatives and arithmetics agree with PyTorch and with results derived by hand."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def floats(values):
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_differentiated_exactly(name):
-    """Our reverse sweep, torch's own formula and torch's kernels are three ways to one gradient."""
+    """Our derivative, PyTorch's formulas in balls and PyTorch's kernels give one gradient."""
     loss, inputs = LOSSES[name]
     graph = trace(loss, inputs, name)
     exact = derivative(graph, inputs, range(len(inputs)))
@@ -133,8 +133,8 @@ def test_balls_contain_the_true_value():
         assert 0 < coarse.rad() < 1e-13
 
 
-def test_mean_divides_exactly_where_torchs_formula_does_not():
-    x = torch.arange(1.0, 8.0, dtype=torch.float64)  # 2/7 is no float
+def test_the_derivative_of_a_mean_has_no_rounded_constant():
+    x = torch.arange(1.0, 8.0, dtype=torch.float64)  # 2/7 is not a float
     exact = derivative(trace(lambda x: functional.mse_loss(x, x * 0), (x,)), (x,), [0])
     by_torch = trace(torch.func.grad(lambda x: functional.mse_loss(x, x * 0)), (x,))
     with ctx.workprec(200):
@@ -143,15 +143,15 @@ def test_mean_divides_exactly_where_torchs_formula_does_not():
         assert not any((7 * ball - 2 * n).contains(0) for ball, n in zip(theirs, range(1, 8), strict=True))
 
 
-def test_a_power_that_is_no_integer_is_differentiated_without_rounding_it():
+def test_the_derivative_of_a_fractional_power_does_not_round_the_exponent():
     x = V.abs()
     with ctx.workprec(300):
         (slopes,) = evaluate(derivative(trace(lambda x: (x**0.1).sum(), (x,)), (x,), [0]), (x,), balls())
         for slope, value in zip(slopes, x.tolist(), strict=True):
-            assert (slope - arb(0.1) * arb(value) ** arb(0.1) / value).contains(0)  # 0.1 − 1 is no float
+            assert (slope - arb(0.1) * arb(value) ** arb(0.1) / value).contains(0)  # 0.1 − 1 is not a float
 
 
-def test_a_constant_is_computed_in_the_arithmetic_and_a_closures_is_taken_as_it_is():
+def test_a_constant_is_computed_in_the_arithmetic_and_a_tensor_of_a_closure_is_exact():
     root = torch.tensor(8.0).sqrt()  # float32
     inside = trace(lambda x: x * torch.tensor(8.0).sqrt(), (V,))
     outside = trace(lambda x: x * root, (V,))
@@ -188,7 +188,7 @@ def test_which_literals_were_rounded(value, dtype, precision):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False, min_value=1e-300, max_value=1e300))
-def test_half_a_unit_is_half_the_distance_to_the_next(value):
+def test_half_a_unit_is_half_the_distance_to_the_next_float(value):
     following = float(np.nextafter(value, np.inf))
     assert half_unit(value, 53) == (following - value) / 2
     assert 1 <= significant_bits(value) <= 53
@@ -213,13 +213,13 @@ def item(x):
         (lambda x: x @ torch.ones(3, dtype=x.dtype), "cannot be traced: RuntimeError"),
     ],
 )
-def test_what_is_no_fixed_graph_is_refused_in_one_line(function, words):
+def test_a_function_that_cannot_be_traced_is_refused_in_one_line(function, words):
     with pytest.raises(TraceError, match=words) as caught:
         trace(function, (V,))
     assert "\n" not in str(caught.value)
 
 
-def test_tracing_leaves_the_inputs_alone():
+def test_tracing_does_not_change_the_inputs():
     x = V.clone()
     with pytest.raises(TraceError):
         trace(lambda x: x.mul_(2), (x,))
@@ -237,18 +237,18 @@ def test_an_unknown_operation_names_itself_its_function_and_its_table():
 @pytest.mark.parametrize(
     "function",
     [
-        lambda x: (x * 10).to(torch.int64) * x,  # a jump
-        lambda x: functional.pad(x, (1, 1), value=2.0),  # its new entries are no input's
+        lambda x: (x * 10).to(torch.int64) * x,
+        lambda x: functional.pad(x, (1, 1), value=2.0),
         lambda x: torch.scatter_reduce(x, 0, torch.zeros(7, dtype=torch.int64), x, "amax"),
         lambda x: torch.div(x, 0.5, rounding_mode="floor"),
     ],
 )
-def test_an_overload_that_means_something_else_is_not_taken_for_a_known_one(function):
+def test_an_unsupported_overload_of_a_supported_operation_is_refused(function):
     with pytest.raises(UnknownOperationError):
         evaluate(trace(function, (V,)), (V,), balls())
 
 
-def test_an_open_comparison_is_said_to_be_open():
+def test_a_comparison_of_overlapping_balls_is_undecided():
     graph = trace(lambda x: torch.where(torch.exp(torch.log(x)) > x, x, 2 * x), (V.abs(),))
     with pytest.raises(UndecidedError):
         evaluate(graph, (V.abs(),), balls())
@@ -266,8 +266,8 @@ def test_precision_is_doubled_until_the_radius_is_small():
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**31))
-def test_b_is_the_one_derived_by_hand(m, n, p, seed):
-    """B₁ = (2/m)(Ē|W2|)ᵀ|X| and B₂ = (2/m)Ēᵀ|X||W1|ᵀ with Ē = |X||W1|ᵀ|W2|ᵀ + |X|."""
+def test_absolute_terms_are_those_derived_by_hand(m, n, p, seed):
+    """(2/m)(Ē|W2|)ᵀ|X| and (2/m)Ēᵀ|X||W1|ᵀ with Ē = |X||W1|ᵀ|W2|ᵀ + |X|."""
     generator = torch.Generator().manual_seed(seed)
     x, a, b = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((m, n), (p, n), (n, p)))
     exact = derivative(trace(lambda X, A, B: ((X @ A.T @ B.T - X) ** 2).sum() / m, (x, a, b)), (x, a, b), [1, 2])

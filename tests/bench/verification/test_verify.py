@@ -9,7 +9,7 @@ import torch
 
 from gradiometer.errors import GradiometerError
 from gradiometer.problems import PROBLEMS
-from gradiometer.verification import TORCH, VERDICTS, equality, returned_values, verify
+from gradiometer.verification import TORCH, VERDICTS, returned_values, verify, verify_forms
 from tests.bench.verification.small_problems import first_verdict, make
 
 SINGLE, BATCH = PROBLEMS["linear_autoencoder"], PROBLEMS["linear_autoencoder_batch"]
@@ -112,12 +112,18 @@ def test_a_form_that_cannot_be_checked_says_why_in_one_line(name):
     assert verdict.traceback is None
 
 
-def test_an_error_inside_the_checker_keeps_its_traceback(monkeypatch):
-    monkeypatch.setattr(equality, "differences", lambda found, expected: found["nonsense"])
-    verdict = first_verdict(make(lambda x: (x * x).sum(), {"x": {"form": lambda x: 2 * x}}, {"x": "n"}))
-    assert verdict.verdict == "unchecked"
-    assert "in compare" in verdict.traceback
-    assert "TypeError" in verdict.traceback
+@pytest.mark.parametrize(
+    ("name", "verdict"), [("instances", "unchecked"), ("compare", "unchecked"), ("diagnose", "wrong")]
+)
+def test_a_bug_of_the_checker_keeps_its_traceback(monkeypatch, name, verdict):
+    def bug(*_):
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(verify_forms, name, bug)
+    found = first_verdict(make(lambda x: (x * x).sum(), {"x": {"form": lambda x: 3 * x}}, {"x": "n"}))
+    assert found.verdict == verdict
+    assert ", in bug" in found.traceback
+    assert "\n" not in found.text
 
 
 def write_everywhere(A, x):

@@ -1,7 +1,7 @@
-"""Errors that were measured before, with other code and other draws, met again through the project's own doors.
+"""Errors measured earlier, with other code and other random inputs, are reproduced through the public functions.
 
-M = N/2, m = N, uniform data, median of five seeds, ‖e‖_F/‖G‖_F of ∂L/∂W1. A table's entry is met where it lies within
-the spread of our five seeds, largest less smallest, of our median; its last digit is rounded.
+M = N/2, m = N, uniform data, median of five seeds of ‖e‖_F/‖G‖_F for ∂L/∂W1. An entry of the table is reproduced where
+it differs from our median by at most the range of our five seeds and the rounding of its last digit.
 """
 
 import dataclasses
@@ -35,10 +35,10 @@ def loss_from_the_left(Y, W1, W2):
     return (residual * residual).sum()
 
 
-# The table's one-sample `textbook` is not ours: products from the left, the difference expanded. Each entry then ends
-# in one product with Yᵀ, of inner length 1, and a matrix times a vector, whose short sums keep the error at 7e-8. Ours
-# forms Y Yᵀ and multiplies matrices, of inner length N: 1.7e-7 at 128. The table's `autograd` is that of (W2 W1) Y,
-# which multiplies matrices likewise; ours, of W2 (W1 Y), is `factored` to the bit.
+# The one-sample `textbook` of the table multiplies from the left and expands the difference. Each entry then ends in a
+# product with Yᵀ, of inner length 1, and a matrix times a vector, whose short sums keep the error at 7e-8. Our
+# `textbook` forms Y Yᵀ and multiplies matrices, of inner length N: 1.7e-7 at 128. The `autograd` of the table
+# differentiates (W2 W1) Y, which also multiplies matrices; ours, of W2 (W1 Y), equals `factored` bit for bit.
 SINGLE = dataclasses.replace(PROBLEMS["linear_autoencoder"], loss=loss_from_the_left)
 SINGLE = dataclasses.replace(
     SINGLE, gradients={"W1": {"textbook": expanded, "factored": SINGLE.forms("W1")["factored"]}}
@@ -55,8 +55,8 @@ def scaled_residual(X, W1, W2):
     return (((2 / len(X)) * ((X @ W1.T) @ W2.T - X)) @ W2).T @ X
 
 
-# Likewise the table's batch forms, as to where float16 overflows: it scaled by 2/m, the textbook's product last and
-# the factored residual first, where ours double a product and divide it by m.
+# The batch forms of the table overflow elsewhere in float16: they scale by 2/m, `textbook` last and `factored` first;
+# ours double a product and divide it by m.
 SCALED = dataclasses.replace(BATCH, gradients={"W1": {"textbook": scaled_product, "factored": scaled_residual}})
 
 TABLE = {
@@ -71,12 +71,12 @@ TABLE = {
     ("single", "bfloat16", "factored"): (2.3e-3, 2.6e-3, 2.6e-3, 2.2e-3, 1.9e-3),
     ("single", "bfloat16", "autograd"): (2.0e-3, 1.7e-3, 1.6e-3, 1.6e-3, 1.5e-3),
 }
-"""None: not finite."""
+"""Entries for the sizes in SIZES; None where the gradient is not finite."""
 
 DIFFERENT = {("batch", "bfloat16", "factored", 1024): 1.8e-3}
-"""Entries that differ, and what we find. The table drew bfloat16 itself, k/256 with the mean 127.5/256, so that sums of
-1024 products stay below 256, a power of two, where ours lie on both sides of it and round twice as coarsely above;
-inputs drawn as the table's read 1.5e-3 here too.
+"""Entries that we do not reproduce, with our values. The table drew inputs in bfloat16: k/256 with the mean 127.5/256.
+Sums of 1024 products then stay below 256, a power of two. Ours lie on both sides of 256 and are rounded twice as
+coarsely above. Inputs drawn in bfloat16 give 1.5e-3 here too.
 """
 PROBLEM_OF = {"batch": BATCH, "single": SINGLE, "ours": OURS, "scaled": SCALED}
 REFERENCES = References(Cache(None))
@@ -84,7 +84,7 @@ REFERENCES = References(Cache(None))
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """As the table was made: two threads share out a product with a vector, and 1.5e-7 at 256 is 8e-8."""
+    """One thread, as for the table. Two threads split a product with a vector, which changes 1.5e-7 at 256 to 8e-8."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -102,7 +102,7 @@ def gradient(problem, method, inputs):
 
 
 def directly(problem, dims, dtype, seed):
-    """Inputs drawn in the dtype itself."""
+    """Inputs drawn in the dtype instead of being rounded to it."""
     generator = torch.Generator().manual_seed(seed)
     shapes = {name: problem.shape_of(name, dims) for name in problem.shapes}
     return {name: torch.rand(shape, generator=generator, dtype=dtype) for name, shape in shapes.items()}
@@ -110,7 +110,7 @@ def directly(problem, dims, dtype, seed):
 
 @cache
 def errors(which, dtype, size, direct=False):
-    """rel_fro by method, of each seed."""
+    """`rel_fro` of each seed, by method."""
     problem, kind = PROBLEM_OF[which], getattr(torch, dtype)
     dims, found = problem.dims_at(size), {}
     for seed in SEEDS:
@@ -126,7 +126,7 @@ def errors(which, dtype, size, direct=False):
 
 
 def rounding(entry):
-    """Half a unit of its second digit."""
+    """Half a unit of the second digit of an entry."""
     return 0.5 * 10.0 ** (int(f"{entry:e}".split("e")[1]) - 1)
 
 
@@ -134,7 +134,7 @@ ENTRIES = [(*row, size, entry) for row, entries in TABLE.items() for size, entry
 
 
 @pytest.mark.parametrize(("which", "dtype", "method", "size", "entry"), ENTRIES)
-def test_an_entry_is_met_again(which, dtype, method, size, entry):
+def test_an_entry_is_reproduced(which, dtype, method, size, entry):
     values = errors(which, dtype, size)[method]
     if entry is None:
         assert values == [None] * len(SEEDS)
@@ -146,7 +146,7 @@ def test_an_entry_is_met_again(which, dtype, method, size, entry):
     assert (abs(middle - entry) > spread + rounding(entry)) == ((which, dtype, method, size) in DIFFERENT)
 
 
-def test_the_entry_that_differs_does_so_by_how_inputs_were_drawn():
+def test_the_entry_that_differs_is_reproduced_with_inputs_drawn_in_bfloat16():
     ((which, dtype, method, size),) = DIFFERENT
     entry = TABLE[which, dtype, method][SIZES.index(size)]
     assert abs(median(errors(which, dtype, size, direct=True)[method]) - entry) < rounding(entry)
@@ -154,14 +154,14 @@ def test_the_entry_that_differs_does_so_by_how_inputs_were_drawn():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("which", "dtypes"), [("batch", ("float64", "float32", "bfloat16")), ("ours", ("float32",))])
-def test_factored_is_autograd_to_the_bit(which, dtypes, size):
+def test_factored_equals_autograd_bit_for_bit(which, dtypes, size):
     for dtype in dtypes:
         found = errors(which, dtype, size)
         assert found["factored"] == found["autograd"]
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_our_one_sample_textbook_errs_as_products_of_matrices_do(size):
+def test_our_one_sample_textbook_has_the_error_of_matrix_products(size):
     ours, theirs = errors("ours", "float32", size)["textbook"], errors("single", "float32", size)["autograd"]
     spread = max(ours) - min(ours) + max(theirs) - min(theirs)
     assert abs(median(ours) - median(theirs)) <= spread
@@ -172,12 +172,12 @@ FIRST_NOT_FINITE = {
     ("ours", "autograd"): 96, ("scaled", "textbook"): 44, ("scaled", "factored"): 116, ("batch", "autograd"): 116,
     ("batch", "textbook"): 36, ("batch", "factored"): 36,
 }  # fmt: skip
-"""The last two are ours alone, for having doubled before dividing: spurious, like the table's textbook at 44."""
+"""Last two: our forms, which double before they divide. They overflow early, as the table's `textbook` does at 44."""
 
 
 @pytest.mark.parametrize(("which", "what"), FIRST_NOT_FINITE)
-def test_float16_stops_being_finite_where_it_did(which, what):
-    """In steps of 4, seed 0; a neighbouring size is met too, since draws differ."""
+def test_float16_overflows_at_the_same_size(which, what):
+    """Sizes in steps of 4, seed 0. A neighbouring size counts too, because the inputs differ from the table's."""
     problem = PROBLEM_OF[which]
 
     def is_finite(size):
