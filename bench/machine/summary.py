@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 from gradiometer.machine import hardware
 
@@ -46,8 +47,11 @@ def summary(machine: Mapping[str, Any], selftests: Path = Path("results")) -> li
         ("Cores", f"{machine['cores']} ({machine['usable_cores']} usable threads), quota {quota or 'none'}"),
         ("Memory", f"{machine['memory_bytes'] / 2**30:.1f} GiB" if machine["memory_bytes"] else UNKNOWN),
         ("Caches", ", ".join(f"{k} {size}" for k, size in (machine["cpu_caches"] or {}).items()) or UNKNOWN),
-        ("GPU", ", ".join(_gpu(gpu) for gpu in machine["gpus"] or []) or "none"),
-        ("torch", _torch(build)),
+        ("GPU", ", ".join(f"{gpu['name']}, driver {gpu['driver']}" for gpu in machine["gpus"] or []) or "none"),
+        (
+            "torch",
+            f"{torch.__version__}, {torch.get_num_threads()} threads, CUDA {build.get('cuda') or 'not built in'}",
+        ),
         ("Numerics", ", ".join(f"{name} {value}" for name, value in numerics.items() if name in SHOWN) or UNKNOWN),
         ("Load now", f"{machine['load_1min']:.2f}" if machine["load_1min"] is not None else UNKNOWN),
         ("Interference", "; ".join(interference_sources()) or "no source found"),
@@ -57,17 +61,6 @@ def summary(machine: Mapping[str, Any], selftests: Path = Path("results")) -> li
 
 SHOWN = ("float32_matmul_precision", "cpu_capability", "mkldnn", "deterministic")
 """Numeric switches in the summary; the JSON output has all."""
-
-
-def _gpu(gpu: Mapping[str, Any]) -> str:
-    memory = f", {gpu['memory_bytes'] / 2**30:.0f} GiB" if gpu["memory_bytes"] else ""
-    return f"{gpu['name']}{memory}, driver {gpu['driver']}"
-
-
-def _torch(build: Mapping[str, Any]) -> str:
-    import torch
-
-    return f"{torch.__version__}, {torch.get_num_threads()} threads, CUDA {build.get('cuda') or 'not built in'}"
 
 
 def _smallest_difference(machine: Mapping[str, Any], folder: Path) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,10 +35,6 @@ def _of(trials: pd.DataFrame, experiment: str) -> pd.DataFrame:
     return trials[trials["experiment"] == experiment]
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, Any]]:
-    return zip(frame.index, frame.to_dict("records"), strict=True)
-
-
 def _excludes(rows: pd.DataFrame, value: object) -> pd.Series[bool]:
     return (rows["low"] > value) | (rows["high"] < value)
 
@@ -55,8 +50,8 @@ def false_alarms(trials: pd.DataFrame) -> Iterator[Line]:
     enough = cells["count"].min() >= ENOUGH
     met = bool(0.02 <= share <= 0.075 and worst <= 0.11) if enough else None
     yield Line(f"Identical functions: {out.sum()} of {len(out)} intervals exclude 1 (expected 2–7.5 %)", met)
-    for (condition, duration), row in _rows(cells):
-        yield Line(f"  {duration}, {condition} machine: {row['sum']} of {row['count']}")
+    for row in cells.reset_index().to_dict("records"):
+        yield Line(f"  {row['duration']}, {row['condition']} machine: {row['sum']} of {row['count']}")
 
 
 def false_verdicts(trials: pd.DataFrame) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import repeat
 from statistics import median
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -32,18 +32,11 @@ EMPTY_SPIN_CYCLES = 200_000
 """A spin of about 0.1 ms, long enough for the host to queue the two events behind it."""
 
 
-class Clock(Protocol):
-    """Times a block of consecutive calls. `name` is a value of the column `clock`."""
-
-    name: str
-
-    def block(self, call: Call, calls: int) -> tuple[float, Any]:
-        """Seconds per call, and what the last call returned."""
-        ...
-
-
 class WallClock:
-    """The host's clock around a block. With `synchronize`, the device's queue is empty before and after the block."""
+    """The host's clock around a block. With `synchronize`, the device's queue is empty before and after the block.
+
+    `name` is a value of the column `clock`.
+    """
 
     name = "wall"
     flush_s = 0.0
@@ -54,18 +47,14 @@ class WallClock:
 
     def block(self, call: Call, calls: int) -> tuple[float, Any]:
         """Seconds per call, and what the last call returned."""
-        result = None
-        synchronize = self._synchronize
-        if synchronize is None:
-            started = perf_counter_ns()
-            for _ in repeat(None, calls):
-                result = call()
-            return (perf_counter_ns() - started) / calls * 1e-9, result
-        synchronize()
+        result, synchronize = None, self._synchronize
+        if synchronize is not None:
+            synchronize()
         started = perf_counter_ns()
         for _ in repeat(None, calls):
             result = call()
-        synchronize()
+        if synchronize is not None:
+            synchronize()
         return (perf_counter_ns() - started) / calls * 1e-9, result
 
 
@@ -116,16 +105,8 @@ def spin_rate(cuda: Any) -> float:
 
     Too long a spin wastes time; during too short a spin idle gaps count.
     """
-    start, end = cuda.Event(enable_timing=True), cuda.Event(enable_timing=True)
     cuda._sleep(SPIN_CYCLES)
-    spins_ms: list[float] = []
-    for _ in range(3):
-        start.record()
-        cuda._sleep(SPIN_CYCLES)
-        end.record()
-        end.synchronize()
-        spins_ms.append(start.elapsed_time(end))
-    return SPIN_CYCLES / (min(spins_ms) * 1e-3)
+    return SPIN_CYCLES / min(_between_events(cuda, 1, partial(cuda._sleep, SPIN_CYCLES), 1)[0] for _ in range(3))
 
 
 class ColdWallClock(WallClock):

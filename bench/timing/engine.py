@@ -19,7 +19,7 @@ from typing import Any
 from gradiometer.machine import interference
 from gradiometer.timing.allocation import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
 from gradiometer.timing.candidate import Candidate, failed, nothing
-from gradiometer.timing.clocks import Call, Clock, DeviceClock, WallClock
+from gradiometer.timing.clocks import Call, DeviceClock, WallClock
 from gradiometer.timing.garbage_collection import garbage_kept
 from gradiometer.timing.samples import Samples
 from gradiometer.timing.variance_tracker import VarianceTracker
@@ -268,7 +268,7 @@ class Engine:
         self.samples.add(*where, calls, seconds, "wall")
         self._variances.add(candidate.name, seconds)
 
-    def _timed(self, candidate: Candidate, plan: Plan, clock: Clock) -> float | None:
+    def _timed(self, candidate: Candidate, plan: Plan, clock: WallClock | DeviceClock) -> float | None:
         """Seconds per call of one block after its warm-up. None if a call raises; the candidate has then failed."""
 
         def visit() -> tuple[float, Any]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def garbage_frozen() -> Iterator[None]:
     """Exempt the objects that exist now from garbage collection, so that a collection between segments is short.
 
-    Objects that the caller froze stay frozen: they cannot be told from those frozen here, so then nothing is frozen.
+    If the caller has frozen objects, nothing is frozen here, because `gc.unfreeze` would release the caller's as well.
     """
     gc.collect()
     is_ours = gc.get_freeze_count() == 0

@@ -165,14 +165,14 @@ def _framed(answers: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     parts = []
-    for process, told in enumerate(answers):
-        if not told["segments"]:  # every candidate failed before the first segment
+    for process, found in enumerate(answers):
+        if not found["segments"]:  # every candidate failed before the first segment
             continue
-        samples = pd.DataFrame(told["samples"]).rename(columns={"candidate": "cell_id"})
-        segments = pd.DataFrame(told["segments"])[["segment", "overhead_s", "interference"]]
+        samples = pd.DataFrame(found["samples"]).rename(columns={"candidate": "cell_id"})
+        segments = pd.DataFrame(found["segments"])[["segment", "overhead_s", "interference"]]
         parts.append(samples.merge(segments, on="segment").assign(case_id="measure", process=process))
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    frame.attrs["failures"] = {name: why for told in answers for name, why in told["failures"].items()}
+    frame.attrs["failures"] = {name: why for found in answers for name, why in found["failures"].items()}
     return frame
 
 

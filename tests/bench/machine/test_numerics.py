@@ -1,4 +1,4 @@
-"""The switch of float32 products, as far as a build without CUDA shows it: its state, not its effect."""
+"""The switch of float32 products. A build without CUDA shows its state, not its effect."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def standard():
 
 
 class Requests:
-    """A channel that asks what it was given, and notes what is in force at each message."""
+    """A channel that sends these requests and records the precision in force at each message."""
 
     def __init__(self, *requests):
         self.requests = list(requests)
@@ -50,7 +50,7 @@ def ask(name, methods=("autograd",)):
     }  # fmt: skip
 
 
-def test_a_case_has_its_numerics_in_force_and_the_next_its_own():
+def test_every_case_runs_with_its_own_numerics():
     channel = Requests(ask("ieee"), ask("tf32"), ask("tf32", ["nosuch"]), ask("ieee"))
     state = WorkerState(Watch())
     state.problems["square"] = Problem(
@@ -60,11 +60,11 @@ def test_a_case_has_its_numerics_in_force_and_the_next_its_own():
     serve(channel, state)
     assert channel.during == ["ieee", "tf32", "tf32", "ieee"]
     assert channel.between[1:] == ["ieee"] * 4  # restored after every request, whatever came of it
-    told = [answer["numerics"]["cuda_matmul_fp32_precision"] for answer in channel.answers]
-    assert told == channel.during
+    reported = [answer["numerics"]["cuda_matmul_fp32_precision"] for answer in channel.answers]
+    assert reported == channel.during
 
 
-def test_both_doors_of_torch_say_the_same():
+def test_both_interfaces_of_torch_report_the_same():
     numerics.switch("tf32")
     assert in_force() == ("tf32", "high")
     numerics.switch("ieee")

@@ -43,7 +43,7 @@ def workers(breaking):
 def test_a_known_ratio_is_measured_in_this_process_from_any_callables(monkeypatch):
     """15 repetitions of an operation take 3 times as long as 5, in processor time even on a busy machine."""
     monkeypatch.setattr(clocks, "perf_counter_ns", time.thread_time_ns)
-    samples = measure({"few": FEW, "many": lambda: MANY()}, 0.3, processes=1)
+    samples = measure({"few": FEW, "many": lambda: MANY()}, 0.6, processes=1)
     found = paired_ratio(samples, "many", "few")
     assert found.processes == 1
     assert 0 < found.low <= found.ratio <= found.high
