@@ -146,9 +146,7 @@ class Run:
                 )
             )
             results[cell.cell_id] = CellResult(status, reason, measured.wall_s.get(method, []))
-            if (
-                status != "crashed" or method in measured.failures
-            ):  # a crash without a culprit says nothing on larger sizes
+            if status != "crashed" or method in measured.failures:  # else no method is to blame
                 self._forecast.note(cell, status, measured.call_s(method))
         case = measured.case
         if measured.numerics:

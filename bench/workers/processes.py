@@ -48,6 +48,8 @@ class _Process:
     limit_s: float = LIMITS.start_s
     """Longest call of a candidate; while the worker loads, longest time for all of it."""
     is_loaded: bool = False
+    is_busy: bool = False
+    asked: float = field(default_factory=monotonic)
     polled: float = field(default_factory=monotonic)
     paused_s: float = 0.0
     """Time for which this machine was suspended. It does not count against a limit."""
@@ -59,7 +61,8 @@ class _Process:
 
     def expect(self, limit_s: float) -> None:
         """Start to wait for an answer."""
-        self.limit_s, self.polled, self.paused_s, self.entry = limit_s, monotonic(), 0.0, (0, 0)
+        self.is_busy, self.asked = True, monotonic()
+        self.limit_s, self.polled, self.paused_s, self.entry = limit_s, self.asked, 0.0, (0, 0)
 
     def overdue(self) -> bool:
         """Whether the worker has been in one place for longer than its limit. Call it about every POLL_S."""
@@ -68,12 +71,8 @@ class _Process:
         self.polled = now
         before, self.entry = self.entry, self.watch.read()
         index, since_ns = self.entry
-        return self.entry == before and now - since_ns * 1e-9 - self.paused_s > self.limit_of(index)
-
-    def has_ended(self) -> bool:
-        """Whether the process has ended. It stays a zombie, so that its group keeps its number."""
-        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        return self.popen.returncode is not None or os.waitid(os.P_PID, self.popen.pid, flags) is not None
+        since = max(self.asked, since_ns * 1e-9)
+        return self.entry == before and now - since - self.paused_s > self.limit_of(index)
 
 
 class WorkerProcess:
@@ -118,7 +117,7 @@ class WorkerProcess:
 
     def ready(self) -> None:
         """Wait until the worker has loaded the problems and warmed up. Raises WorkerFailed or WorkerDied."""
-        if self._process.has_ended():
+        if self._process.popen.poll() is not None:
             self.stop()
             self._process = self._start()
         if not self._process.is_loaded:
@@ -150,6 +149,8 @@ class WorkerProcess:
         """The answer to the request that was begun; None if none comes within `wait_s`. Raises as `ask` does."""
         if self._request is not None:
             (request, limit_s), self._request = self._request, None
+            if self._process.is_busy:  # an interrupt left a request unanswered
+                self.stop()
             self.ready()
             self._process.expect(limit_s)
             with contextlib.suppress(OSError):  # a worker that has ended is noticed below
@@ -158,8 +159,9 @@ class WorkerProcess:
         try:
             if process.channel.connection.poll(wait_s):
                 answer, blobs = process.channel.receive()
-            elif process.has_ended():  # a child of the worker may hold the other end of the channel open
-                raise EOFError
+                process.is_busy = False
+            elif process.popen.poll() is not None and not process.channel.connection.poll():
+                raise EOFError  # seen here if a child of the worker holds the other end of the channel open
             elif process.overdue():
                 raise self._overdue()
             else:
@@ -167,8 +169,9 @@ class WorkerProcess:
         except (EOFError, OSError):
             raise self._ended() from None
         if "unusable" in answer:
+            index, _ = process.watch.read()
             self.stop()
-            raise WorkerDied(process.watch.read()[0], "error", answer["unusable"])
+            raise WorkerDied(index, "error", answer["unusable"])
         if "failed" in answer:
             raise WorkerFailed(answer["failed"], answer["reason"])
         return answer, blobs
@@ -190,12 +193,14 @@ class WorkerProcess:
     def stop(self) -> None:
         """End the worker and all processes that it started."""
         process = self._process
-        if process.popen.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.popen.pid, signal.SIGKILL)
-            process.popen.kill()
-            process.popen.wait()
+        if process.channel.connection.closed:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.popen.pid, signal.SIGKILL)
+        process.popen.kill()
+        process.popen.wait()
         process.channel.connection.close()
+        process.watch.close()
 
 
 class Deaths:

@@ -1,4 +1,4 @@
-"""A study through its public door, `pytest --benchmark-only`."""
+"""Studies run by `pytest --benchmark-only`, as a user runs them."""
 
 import json
 import re
@@ -14,7 +14,6 @@ TINY = """
 processes = 2
 budget_s = 0.2
 timeout_s = 4.0
-verify_timeout_s = 4.0
 seeds = 2
 [[grid]]
 wrt = ["first"]
@@ -41,7 +40,9 @@ def exits(A, b, x):
     os._exit(7)
 
 def hangs(A, b, x):
-    time.sleep(3600)
+    if x.dtype == torch.float32:  # it is verified in float64
+        time.sleep(3600)
+    return right(A, b, x)
 
 def flat(A, b, x):
     return (A.T @ (A @ x - b)).reshape(-1, 1)
@@ -105,7 +106,7 @@ def broken(tmp_path_factory, study_in):
 EXPECTED = {
     "right": ("ok", ""),
     "raises": ("error", "ArithmeticError: the author was not done"),
-    "exits": ("crashed", "exit status 7"),
+    "exits": ("crashed", "its process ended with exit status 7 twice while calling exits"),
     "hangs": ("timeout", "ran past 4 s"),
     "flat": ("wrong", "expected shape (4,), found (4, 1)"),
     "twice": ("wrong", "the derivation is refuted: a factor 2 too many"),
@@ -132,7 +133,7 @@ def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
         "right": "exact", "torch.func.grad": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
-        "raises": "unchecked", "exits": "unchecked", "hangs": "unchecked", "greedy": "unchecked",
+        "raises": "unchecked", "exits": "unchecked", "hangs": "exact", "greedy": "unchecked",
         "hoards": "unchecked",
     }  # fmt: skip
 
@@ -197,7 +198,9 @@ def test_wrong_gradients_are_diagnosed_in_the_last_lines_and_fail_the_session(br
 def test_a_form_that_fails_is_a_failed_test_and_a_selection_brings_its_baseline(study, tmp_path):
     problem = tmp_path / "mine.py"
     problem.write_text(re.sub(r"for f in \(.*\)\}\}", "for f in (right, raises)}}", BROKEN))
-    done = study(TINY.replace('"near_optimum"', '"normal"'), "--problem", str(problem), "-k", "n4 and (right or raises)")
+    done = study(
+        TINY.replace('"near_optimum"', '"normal"'), "--problem", str(problem), "-k", "n4 and (right or raises)"
+    )
     assert done.code == 1
     assert "1 failed, 1 passed" in done.text
     cells = done.table("cells").set_index("method")
@@ -265,7 +268,7 @@ def test_bad_usage_is_one_line_before_anything_is_collected(run_pytest, argument
 
 
 def test_plain_pytest_collects_no_study(run_pytest):
-    done = run_pytest("--collect-only", "-q", "bench", "tests/bench/test_statistics.py")
+    done = run_pytest("--collect-only", "-q", "bench", "tests/bench/statistics")
     assert "test_gradient" not in done.text
     assert "test_cold" not in done.text
     assert done.code == 0

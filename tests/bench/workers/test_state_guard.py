@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gradiometer.problems import Form, Problem
-from gradiometer.problems.inputs import bits
+from gradiometer.problems.inputs import bits, digest
+from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import Watch
 from gradiometer.workers.services.score import score_draw
 from gradiometer.workers.services.time import time_methods
@@ -118,6 +119,15 @@ def ask():
     threads = torch.get_num_threads()
     yield lambda service, methods, **more: service(state, {"case": case, "methods": methods, **more})
     torch.set_num_threads(threads)
+
+
+def test_references_are_computed_from_inputs_that_no_method_can_reach():
+    case = {"wrt": "x", "dims": {"m": 8, "n": 4}, "dtype": "float64", "device": "cpu"}
+    instance = CaseInstance(_problem(), case, "uniform", 0)
+    before = digest(instance.rounded)
+    for tensor in instance.inputs.values():
+        tensor.zero_()
+    assert digest(instance.rounded) == before
 
 
 WRITERS = {
