@@ -12,12 +12,19 @@ from gradiometer.analysis.insights.view import NOT_CHECKED, RIGHT, View
 
 
 def correctness(view: View) -> list[Insight]:
-    """`right`, `wrong` and `not_checked` for each form; `no_verdicts` for a problem × wrt without any."""
+    """`right`, `wrong` or `not_checked` for each form of each wrt; `no_verdicts` for a wrt whose forms have none."""
     found = [_insight(row) for row in view.derivations.to_dict("records")]
-    judged = {(insight.where.problem, insight.where.wrt) for insight in found if insight.where}
+    judged = {(it.where.problem, it.where.wrt, it.numbers["form"]) for it in found if it.where}
+    with_verdicts = {case[:2] for case in judged}
     forms = view.cells[view.cells["family"] == "analytic"]
-    cases = forms[["problem", "wrt"]].drop_duplicates().itertuples(index=False, name=None)
-    return [*found, *(Insight("no_verdicts", WARNING, Where(*case), {}) for case in cases if case not in judged)]
+    cases = forms[["problem", "wrt", "method"]].drop_duplicates().itertuples(index=False, name=None)
+    for problem, wrt, form in cases:
+        if (problem, wrt) in with_verdicts and (problem, wrt, form) not in judged:
+            numbers = {"form": form, "reason": None}
+            found.append(Insight("not_checked", WARNING, Where(problem, wrt), numbers))
+    without = dict.fromkeys(case for case in forms[["problem", "wrt"]].itertuples(index=False, name=None))
+    none = (Insight("no_verdicts", WARNING, Where(*case), {}) for case in without if case not in with_verdicts)
+    return [*found, *none]
 
 
 def _insight(row: Mapping[Hashable, Any]) -> Insight:

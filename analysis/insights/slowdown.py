@@ -18,7 +18,7 @@ def slowdown(view: View) -> list[Insight]:
     autograd's, `low` and `high` its 95 % interval) and the `size` there; `is_excessive` beyond EXCESSIVE.
     """
     slower = view.leading[(view.leading["family"] == "analytic") & (view.leading["verdict"] == "slower")]
-    worst = slower.sort_values("ratio", ascending=False).drop_duplicates([*WHERE, "method"])
+    worst = slower.sort_values("ratio", ascending=False).drop_duplicates([*WHERE, "method"]).sort_index()
     return [
         Insight(
             "slowdown",

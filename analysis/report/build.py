@@ -13,9 +13,10 @@ from gradiometer.analysis.frames import Frames, described
 from gradiometer.analysis.insights.insight import Insight
 from gradiometer.analysis.insights.overview import overview
 from gradiometer.analysis.insights.questions import insights
-from gradiometer.analysis.insights.view import View, view_of
+from gradiometer.analysis.insights.view import RIGHT, View, view_of
 from gradiometer.analysis.report import figure_selection, measurement, output, tables
-from gradiometer.analysis.wording import run as wording
+from gradiometer.analysis.wording.cards import cards
+from gradiometer.analysis.wording.run import RUN, statements
 
 OPEN_ROWS = 40
 """A table of at most this many rows is open when the page loads. Markdown shows this many rows of every table."""
@@ -111,9 +112,9 @@ def _section(shown: Shown, out: output.Output, rows: int, room: int) -> dict[str
     """What the page shows of one run except figures, with at most `room` cards; writes its tables."""
     frames, view, run = shown.frames, shown.view, shown.view.run
     made = _tables(shown, out, rows)
-    cards = wording.cards(shown.answers)
-    where = list(dict.fromkeys(card.where for card in cards if card.where))
-    labelled = [{"label": shown.problems[card.problem]["label"], "it": card} for card in cards[:room]]
+    found = cards(shown.answers)
+    where = list(dict.fromkeys(card.where for card in found if card.where))
+    labelled = [{"label": shown.problems[card.problem]["label"], "it": card} for card in found[:room]]
     return {
         "run_id": str(run["run_id"]),
         "name": text.short(run.get("label") or run["run_id"], 80),
@@ -121,11 +122,11 @@ def _section(shown: Shown, out: output.Output, rows: int, room: int) -> dict[str
         "where": where,
         "state": str(run.get("state", "unknown")),
         "command": str(run.get("command") or "the command was not recorded"),
-        "summary": wording.statements(shown.answers, wording.RUN),
+        "summary": statements(shown.answers, RUN),
         "cards": labelled,
         "detailed": [card for card in labelled if card["it"].details],
         "in_full": False,
-        "omitted": len(cards) - len(labelled),
+        "omitted": len(found) - len(labelled),
         "brief": made.pop("answers"),
         "failures": made.pop("failures"),
         "tables": [table for table in made.values() if table["it"].rows],
@@ -153,4 +154,5 @@ def _tables(shown: Shown, out: output.Output, most: int) -> dict[str, dict[str, 
         it = table.renamed(f"{shown.prefix}{table.name}").head(most)
         out.csv(it)
         written[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
+    written["derivations"]["open"] &= not shown.view.derivations["level"].isin(RIGHT).all()
     return written

@@ -228,7 +228,8 @@ def derivations(rows: pd.DataFrame) -> Table:
         "Each form is compared entry by entry with the derivative of the traced loss at random points. Digits: the "
         "decimal digits in which they agree, relative to the sum of absolute terms.",
         rows,
-        _texts(shown, ["problem", "wrt", "form", "verdict"])
+        _texts(shown, ["problem", "wrt", "form"])
+        | {"verdict": [text.clean(verdict).replace("_", " ") for verdict in shown["verdict"]]}
         | {"digits": digits}
         | _texts(shown, ["points", "dims", "diagnosis"]),
     )

@@ -11,7 +11,7 @@ from gradiometer.analysis.wording.merge import Statement, by, factor, listed_siz
 from gradiometer.storage.schema import BASELINE
 
 
-def jacobian(them: Sequence[Insight]) -> Iterator[Statement]:
+def jacobian(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
     """How much longer functional.jacobian takes than the fastest form, at the smallest and the largest size."""
     times: dict[int, list[float]] = {}
     for it in them:
@@ -22,17 +22,16 @@ def jacobian(them: Sequence[Insight]) -> Iterator[Statement]:
     yield Statement("functional.jacobian", f"takes {parts} as long as the fastest form.")
 
 
-def cause(them: Sequence[Insight]) -> Iterator[Statement]:
+def cause(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
     """One sentence for a method, a cause and the same sizes; the figures are those of the first wrt."""
 
     def key(it: Insight) -> tuple[Any, ...]:
         return it.numbers["method"], it.kind, tuple(it.numbers["sizes"]), it.numbers["ratios"][0] > 1
 
-    count = len({it.where for it in them})
     for (method, kind, sizes, is_slow), alike in by(them, key).items():
-        wrts = "" if len(alike) == count else f" ({text.listed(it.where.wrt for it in alike if it.where)})"
+        some = "" if len(alike) == wrts else f" ({text.listed(it.where.wrt for it in alike if it.where)})"
         ratios = [ratio if is_slow else 1 / ratio for it in alike for ratio in it.numbers["ratios"]]
-        claim = f"{method} is {span(ratios)}× {'slower' if is_slow else 'faster'} at {listed_sizes(sizes)}{wrts}"
+        claim = f"{method} is {span(ratios)}× {'slower' if is_slow else 'faster'} at {listed_sizes(sizes)}{some}"
         yield Statement("Cause", f"{claim}{_FIGURES[kind](alike[0].numbers['row'], is_slow)}.")
 
 
@@ -64,7 +63,7 @@ def _memory(row: Mapping[str, Any], is_slow: bool) -> str:
 _FIGURES = {"dispatch": _dispatch, "work": _work, "memory": _memory}
 
 
-def not_explained(them: Sequence[Insight]) -> Iterator[Statement]:
+def not_explained(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
     """The methods whose ratio has no cause that the figures show."""
     for is_counted, alike in by(them, lambda it: bool(it.numbers["flops_counted"])).items():
         sizes: dict[str, list[int]] = {}
@@ -76,7 +75,7 @@ def not_explained(them: Sequence[Insight]) -> Iterator[Statement]:
         yield Statement("Not explained", f"ratio above 5 or below 1/5{why}: {which}.")
 
 
-def growth(them: Sequence[Insight]) -> Iterator[Statement]:
+def growth(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
     """The exponents of time in size, over the wrts of a problem."""
     for (start, stop), alike in by(them, lambda it: (it.numbers["size_from"], it.numbers["size_to"])).items():
         exponents: dict[str, list[float]] = {}
@@ -90,7 +89,7 @@ def growth(them: Sequence[Insight]) -> Iterator[Statement]:
         yield Statement("Growth", f"{range_of(start, stop)} the time grows as n to the power {text.listed(parts)}.")
 
 
-def errors(them: Sequence[Insight]) -> Iterator[Statement]:
+def errors(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
     """The relative errors at the largest size, in unit roundoffs where the dtype has one."""
     for (size, dtype), alike in by(them, lambda it: (it.numbers["size"], it.where.dtype if it.where else None)).items():
         found: dict[str, list[Mapping[str, Any]]] = {}
