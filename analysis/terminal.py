@@ -91,10 +91,10 @@ def _unusual(configuration: Mapping[str, str]) -> list[str]:
 
 def _cells(row: OverviewRow, dtypes: Sequence[str]) -> Iterator[str]:
     yield short(row.wrt, 12)
-    worst, count = list(row.evidence.items())[-1] if row.evidence else ("not checked", 0)
     forms = sum(row.evidence.values())
-    part = f"{count}/{forms} " if worst in ("wrong", "not checked") else f"{forms} "
-    yield f"{part if forms else ''}{worst}"
+    level = "wrong" if "wrong" in row.evidence else ([*row.evidence] or ["not checked"])[-1]
+    part = f"{row.evidence[level]}/{forms} " if level in ("wrong", "not checked") and forms else f"{forms or ''} "
+    yield f"{part}{level}".strip()
     yield short(row.best[-1].form if row.best else "none", 16)
     yield _speedup(row.best[0]) if row.best else "–"
     yield _speedup(row.best[-1]) if row.best else "–"

@@ -67,7 +67,7 @@ def pytest_load_initial_conftests(
     """Register the options where the plugin is active, once every conftest has registered its own."""
     given = _given(args)
     active = _in_checkout(early_config.rootpath)
-    if active or any(name.startswith("--study") for name in given):
+    if active:
         values = {value for option, value in pairwise(args) if option in VALUES}
         known = early_config.known_args_namespace
         known.file_or_dir = [path for path in known.file_or_dir if path not in values]  # no conftest beside a value
