@@ -36,4 +36,11 @@ def __getattr__(name: str) -> Any:
         return version("gradiometer")
     if name not in _MODULES:
         raise AttributeError(f"module 'gradiometer' has no attribute {name!r}")
-    return getattr(import_module(f"gradiometer.{_MODULES[name]}"), name)
+    try:
+        return getattr(import_module(f"gradiometer.{_MODULES[name]}"), name)
+    except ModuleNotFoundError as error:
+        from gradiometer.errors import MEASURING_PACKAGES, missing_packages
+
+        if error.name not in MEASURING_PACKAGES:
+            raise
+        raise ModuleNotFoundError(missing_packages(error.name), name=error.name) from None

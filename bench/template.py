@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from gradiometer.errors import GradiometerError
+
 TEMPLATE = '''"""What the loss is, where it is from, and how the gradient follows from it.
 
-Check it: python -m bench verify {name}.py
+Check it: gradiometer verify {name}.py
 """
 
-from gradiometer.problems import Problem
+from gradiometer import Problem
 
 
 def loss(A, b, x):  # inputs by name -> a scalar
@@ -33,17 +35,20 @@ problem = Problem(
 
 
 def write(name: str, folder: Path) -> str:
-    """Write NAME.py into `folder`; what to do next. Raises ValueError for a bad name and for a file that is there."""
+    """Write NAME.py into `folder` and return what to do next.
+
+    Raises GradiometerError for a bad name and for a file that exists.
+    """
     name = name.removesuffix(".py")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
-        raise ValueError(f"name {name!r}: expected letters, digits and '_', a letter first, at most 64")
+        raise GradiometerError(f"name {name!r}: expected letters, digits and '_', a letter first, at most 64")
     path = folder / f"{name}.py"
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(name=name))
     except FileExistsError:
-        raise ValueError(f"{path.name}: there is such a file; choose another name, or remove it") from None
+        raise GradiometerError(f"{path.name}: there is such a file; choose another name, or remove it") from None
     return (
-        f"wrote {path.name}; check it: python -m bench verify {path.name}; "
+        f"wrote {path.name}; check it: gradiometer verify {path.name}; "
         f"measure it: pytest --benchmark-only --problem {path.name}"
     )

@@ -68,10 +68,11 @@ def run_in(folder, *arguments, environment=()):
     return done.returncode, done.stdout + done.stderr
 
 
-def shown(text):
-    """What a run printed, without times and without the plugin's own name in the header."""
-    lines = [line for line in text.splitlines() if not line.startswith(("plugins:", "test_timed", "Name (time"))]
-    return [re.sub(r"\d+\.\d+m?s|=+|\d[\d.,]*|\(.*\)|-+", "", line).strip() for line in lines]
+def outcomes(text):
+    """The outcome of every test, their counts and the root folder."""
+    lines = text.splitlines()
+    counts = re.sub(r" in \d.*", "", lines[-1]).strip("= ")
+    return sorted(line for line in lines if line.startswith(("PASSED", "FAILED", "ERROR", "rootdir:"))), counts
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def shown(text):
 def test_nothing_changes_in_another_project(other, arguments):
     with_plugin, without = (run_in(other, "-rA", *extra, *arguments) for extra in ([], ["-p", "no:gradiometer"]))
     assert with_plugin[0] == without[0]
-    assert shown(with_plugin[1]) == shown(without[1])
+    assert outcomes(with_plugin[1]) == outcomes(without[1])
     assert "Traceback" not in with_plugin[1]
 
 
@@ -121,7 +122,8 @@ def test_windows_is_refused_only_when_a_study_is_asked_for(other):
 
 
 def test_importing_the_plugin_imports_pytest_and_the_standard_library_alone():
-    code = "import sys, pytest; before = set(sys.modules); import gradiometer.pytest_plugin; print(*set(sys.modules) - before)"
+    code = "import sys, pytest; before = set(sys.modules); import gradiometer.pytest_plugin; "
+    code += "print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     foreign = {name.split(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
     assert foreign == {"gradiometer"}
