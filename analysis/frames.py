@@ -233,7 +233,8 @@ def flatten(value: object, name: str = "") -> dict[str, str]:
         parts = [flatten(item, f"{name}.{key}" if name else str(key)) for key, item in value.items()]
         return {key: text for part in parts for key, text in part.items()}
     if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
-        return flatten({str(place): item for place, item in enumerate(value)}, name)
+        in_order = sorted(value, key=str)  # libraries are listed in any order
+        return flatten({str(place): item for place, item in enumerate(in_order)}, name)
     if isinstance(value, (list, dict)):
         return {name: ", ".join(map(str, value)) or "none"}
     return {name: "unknown" if value is None else str(value)}

@@ -1,48 +1,50 @@
-"""Several runs of one study on one machine as one run of more processes. No torch here."""
+"""Pooling: several runs of one study on one machine, as one run with more processes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from gradiometer import statistics
+from gradiometer.analysis.compare import comparability
 from gradiometer.analysis.frames import Frames, flatten
 from gradiometer.storage.validate import StoreError
 
-ALIKE = ("study", "versions", "machine")
-"""What run.json must say alike of runs that are pooled."""
-PASSING = ("load_1min", "source.", "sm_clock_mhz", "throttle_reasons", "unread.")
-"""State that differs from one minute to the next, and the commit: runs of one machine and one torch still pool."""
+PASSING = ("source.", "unread.", "sm_clock_mhz", "throttle_reasons")
+"""Parts of names whose values may differ between pooled runs without mention: state of the moment, and the commit."""
 
 
 @dataclass(frozen=True)
 class Pool(Frames):
-    """Several runs as one, whose raw rows are those of the runs `apart`."""
+    """Several runs as one; their raw rows are read from the runs `apart`."""
 
     apart: list[Frames] = field(kw_only=True)
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """The raw samples of all runs, processes numbered on; read when first asked for."""
+        """The raw samples of all runs, with distinct process numbers; read when first used."""
         return pd.concat(_numbered(self.apart, [run.read("samples") for run in self.apart]), ignore_index=True)
 
 
 def pooled(frames: Frames) -> Frames:
-    """One run out of these: processes numbered on, times and ratios summarised anew over all of them.
+    """Combine runs into one: processes are numbered apart, times and ratios are estimated anew over all of them.
 
-    Cells, errors and derivations are the first run's; a cell that it did not time takes the row of a run that did.
-    Samples are summarised run by run, so that no more than one run's are in memory. Raises StoreError where the runs
-    differ in study, versions or machine.
+    Cells, errors and derivations are those of the first run; a cell that it did not time takes the row of a run that
+    did. Samples are summarised run by run, so that the rows of one run only are in memory.
+
+    Runs pool if their settings of the study and their comparability keys agree: hardware, numerics, software, and the
+    source of the problems. Raises StoreError otherwise. Other differences are
+    named in the description of the result: `pool`, which has `runs` and `differ_in`.
     """
     if len(frames.runs) == 1:
         return frames
-    _check_alike(frames)
     apart = [frames.of_run(str(run["run_id"])) for run in frames.runs]
     first = apart[0]
+    for other in apart[1:]:
+        _check_alike(first, other)
     measured = frames.cells["time_s"].notna()
     cells = frames.cells[measured | (frames.cells["run_id"] == first.runs[0]["run_id"])]
     cells = cells.sort_values("time_s", key=lambda times: times.isna(), kind="stable").drop_duplicates("cell_id")
@@ -55,28 +57,40 @@ def pooled(frames: Frames) -> Frames:
     whole = pd.concat(segments, ignore_index=True)
     processes = {name: pd.concat([of_run[name] for of_run in of_runs]) for name in of_runs[0]}
     cells = statistics.with_intervals(statistics.filled(cells, processes, whole))
-    run = first.runs[0] | {"label": f"{len(apart)} runs pooled: {', '.join(r['run_id'] for r in frames.runs)}"}
+    names = [str(run["run_id"]) for run in frames.runs]
+    run = first.runs[0] | {
+        "label": f"{len(apart)} runs pooled: {', '.join(names)}",
+        "pool": {"runs": names, "differ_in": _differences(apart)},
+    }
     return Pool([run], cells, whole, first.scores, first.derivations, first.folders, apart=apart)
 
 
 def _numbered(apart: list[Frames], tables: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """A table of each run, as of the first, with no process number twice."""
+    """A table of each run, with the name of the first run and distinct process numbers."""
     stride = max((int(run.segments["process"].max()) for run in apart if len(run.segments)), default=0) + 1
     for place, table in enumerate(tables):
         yield table.assign(process=table["process"] + stride * place, run_id=apart[0].runs[0]["run_id"])
 
 
-def _check_alike(frames: Frames) -> None:
-    first, *others = [_identity(run) for run in frames.runs]
-    for run, other in zip(frames.runs[1:], others, strict=True):
-        for name in sorted(first.keys() | other.keys()):
-            if first.get(name) != other.get(name):
-                raise StoreError(
-                    f"{run['run_id']}: expected a run like {frames.runs[0]['run_id']}, found {name} "
-                    f"{other.get(name)!r} where that has {first.get(name)!r}; compare them instead"
-                )
+def _check_alike(first: Frames, other: Frames) -> None:
+    settings = [flatten({"study": frames.runs[0].get("study")}) for frames in (first, other)]
+    unlike = [(it.what, it.a, it.b) for it in comparability.differences(first, other) if it.aspect != "study"]
+    unlike = [it for it in unlike if it[0] != comparability.ONE_RUN_ONLY]
+    unlike += [(name, settings[0].get(name, "nothing"), settings[1].get(name, "nothing"))
+               for name in dict.fromkeys([*settings[0], *settings[1]])
+               if settings[0].get(name) != settings[1].get(name)]  # fmt: skip
+    if unlike:
+        what, a, b = unlike[0]
+        raise StoreError(
+            f"{other.runs[0]['run_id']}: expected the {what} of {first.runs[0]['run_id']}, {a!r}, found {b!r}; "
+            f"compare these runs instead"
+        )
 
 
-def _identity(run: dict[str, Any]) -> dict[str, str]:
-    told = flatten({name: run.get(name) for name in ALIKE})
-    return {name: value for name, value in told.items() if not any(part in name for part in PASSING)}
+def _differences(apart: list[Frames]) -> list[str]:
+    """Names of what differs between the runs, in run.json."""
+    found: dict[str, None] = {}
+    for other in apart[1:]:
+        names = comparability.all_differences(apart[0], other)["what"]
+        found |= dict.fromkeys(name for name in names if not any(part in name for part in PASSING))
+    return list(found)

@@ -18,6 +18,7 @@ FACTS = {
     "peak_rates": "Peak rates",
     "numerics_in_force": "Numeric settings",
     "clock": "Use of time",
+    "pool": "Pooled runs",
 }
 LONGEST_FACT = 400
 
