@@ -25,11 +25,20 @@ def package(tmp_path):
     return folder
 
 
-def test_the_commit_of_a_surrounding_repository_is_not_recorded(package, monkeypatch):
+def test_the_commit_of_a_surrounding_repository_is_not_recorded(package):
     with pytest.raises(LookupError, match="not in a git repository of its own"):
         software.source(package)
-    monkeypatch.setenv("GIT_DIR", str(Path(__file__).parents[3] / ".git"))  # as in a git hook
-    with pytest.raises(LookupError):
+
+
+def test_a_repository_that_a_git_hook_names_is_not_the_packages(package, tmp_path_factory, monkeypatch):
+    other = tmp_path_factory.mktemp("other")
+    (other / "machine").mkdir()
+    (other / "machine/limits.py").write_text("")
+    git(other, "init", "-q")
+    git(other, "add", "machine")
+    git(other, "commit", "-qm", "other")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    with pytest.raises(LookupError, match="not in a git repository of its own"):
         software.source(package)
 
 
