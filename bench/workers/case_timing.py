@@ -38,6 +38,7 @@ def _time_share(
                 return
             if judged is not None:
                 measured.failures[asked[judged.index]] = blame(judged, asked[judged.index])
+                deaths = Deaths()  # the others have new indices
             continue
         except WorkerFailed as failed:
             measured.lost = (failed.status, failed.reason)
@@ -67,6 +68,8 @@ def _release(workers: Sequence[WorkerProcess], limits: TimeLimits) -> int:
 
 def count_cost_of_case(measured: MeasuredCase, worker: WorkerProcess, limits: TimeLimits) -> None:
     """Count operations, entries read and memory of the timed methods; unknown if the worker dies twice."""
+    if not measured.timed:
+        return
     request = {"do": "cost", "case": measured.case.request(), "methods": measured.timed}
     with contextlib.suppress(WorkerDied, WorkerFailed):
         answer, _ = ask_again(worker, request, limits.cost_s)

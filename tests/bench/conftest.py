@@ -41,7 +41,9 @@ def _own_cache(tmp_path_factory):
 
 def run_module(*arguments: str, timeout: float = 150, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", *arguments]
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}  # are the test session's
+    mine = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")
+    }  # are the test session's
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False, env=mine)
 
 

@@ -1,4 +1,4 @@
-"""A real run that is told to stop, and what its processes measured until then."""
+"""A real run that gets SIGTERM, and what its processes measured until then."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def stopped(tmp_path_factory):
     return run_folder, children
 
 
-def test_a_run_that_is_told_to_stop_leaves_its_tables_and_no_process(stopped):
+def test_a_run_that_gets_sigterm_leaves_its_tables_and_no_process(stopped):
     folder, children = stopped
     assert len(children) == 2
     assert psutil.wait_procs(children, 10)[1] == []

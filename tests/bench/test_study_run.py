@@ -166,7 +166,7 @@ def test_a_problem_file_leaves_its_name_and_hash_in_the_run_but_no_path(broken):
     assert str(done.folder.parent) not in stripped
 
 
-def test_a_problem_that_draws_no_uniform_data_is_told_so_in_a_line(broken):
+def test_a_problem_that_draws_no_uniform_data_has_the_reason_in_its_cells(broken):
     cells = broken.of("drawless")
     assert set(cells["status"]) == {"error"}
     (reason,) = set(cells["reason"])
@@ -250,7 +250,7 @@ def test_the_tables_have_the_columns_that_the_schema_promises(broken):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--study", "smoke"], "--study requires --benchmark-only"),
         (["--problem", "x.py"], "--problem requires --benchmark-only"),
@@ -260,10 +260,10 @@ def test_the_tables_have_the_columns_that_the_schema_promises(broken):
         (["--benchmark-only", "--problem", "nosuch.py"], "nosuch.py: no such file"),
     ],
 )
-def test_bad_usage_is_one_line_before_anything_is_collected(run_pytest, arguments, said):
+def test_bad_usage_is_one_line_before_anything_is_collected(run_pytest, arguments, message):
     done = run_pytest(*arguments)
     assert done.code == 4
-    assert said in done.text
+    assert message in done.text
     assert "Traceback" not in done.text
 
 

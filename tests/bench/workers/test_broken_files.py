@@ -1,4 +1,4 @@
-"""What a reader may get wrong in a problem file: each gets one clear line, no traceback, and spoils nothing else."""
+"""Mistakes in a problem file: each gives one line without a traceback and affects nothing else."""
 
 import pytest
 
@@ -52,7 +52,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory, run_bench):
+def verified(tmp_path_factory, run_bench):
     folder = tmp_path_factory.mktemp("files")
     files = []
     for name, (sound, broken, _) in BROKEN.items():
@@ -65,14 +65,16 @@ def said(tmp_path_factory, run_bench):
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_it_gets_one_line_that_says_what_is_wrong(said, name):
-    lines = [line for line in said.text.splitlines() if f"{name}.py" in line or line.startswith(f"{name} x by_hand")]
+def test_each_mistake_is_named_in_one_line(verified, name):
+    lines = [
+        line for line in verified.text.splitlines() if f"{name}.py" in line or line.startswith(f"{name} x by_hand")
+    ]
     assert len(lines) == 1
     assert BROKEN[name][2] in lines[0]
 
 
-def test_nothing_else_is_spoilt(said):
-    assert said.code == 2
-    assert "Traceback" not in said.text
-    assert "nosuch.py: no such file" in said.text
-    assert "sound x by_hand: exact" in said.text
+def test_a_sound_problem_beside_them_is_verified(verified):
+    assert verified.code == 2
+    assert "Traceback" not in verified.text
+    assert "nosuch.py: no such file" in verified.text
+    assert "sound x by_hand: exact" in verified.text

@@ -83,9 +83,9 @@ def test_a_study_on_cuda_has_both_clocks_peaks_and_sound_gradients(study):
     assert peaks["cuda_graph"].isna().all()
     assert (peaks.drop("cuda_graph") > 0).all()
     segments = done.table("segments")
-    told = segments["unread"].fillna("")
+    unread = segments["unread"].fillna("")
     for name in ("frequency_mhz", "temperature_c", "throttling", "power_w", "foreign_processes"):
-        assert (segments[name].notna() | told.str.contains(name)).all(), told.iloc[0]
+        assert (segments[name].notna() | unread.str.contains(name)).all(), unread.iloc[0]
     float32 = errors[errors["cell_id"].str.contains("float32") & (errors["data"] == "uniform")]
     assert (float32["rel_fro"] < 1e-5).all()
 
@@ -100,6 +100,6 @@ def test_tf32_is_another_computation_than_ieee(study):
     tf32 = errors[errors.index.str.contains("tf32")]
     ieee = errors[errors.index.str.contains("ieee")]
     assert tf32.min() > 10 * ieee.max()
-    told = read_description(done.folder)["numerics_in_force"]
-    in_force = {name: switches["cuda_matmul_fp32_precision"] for name, switches in told.items()}
+    recorded = read_description(done.folder)["numerics_in_force"]
+    in_force = {name: switches["cuda_matmul_fp32_precision"] for name, switches in recorded.items()}
     assert in_force == {"cuda, ieee": "ieee", "cuda, tf32": "tf32"}

@@ -116,7 +116,12 @@ def test_the_method_in_which_workers_die_twice_is_to_blame_and_no_other(measured
     assert all(len(measured.wall_s[name]) == 2 for name in measured.timed)
 
 
-def test_the_reason_tells_two_different_deaths_apart(measured):
+def test_deaths_before_and_after_a_method_was_blamed_are_counted_apart(measured):
+    shares(measured, [killed(0), killed(0), killed(0)])  # textbook twice, then factored once
+    assert set(measured.failures) == {"textbook"}
+
+
+def test_the_reason_names_both_of_two_different_deaths(measured):
     shares(measured, [killed(0, EXITED), killed(0, KILLED)])
     status, reason = measured.failures["textbook"]
     assert status == "crashed" and EXITED in reason and "signal 9" in reason and "twice" not in reason
@@ -169,7 +174,7 @@ def scored(request):
     gradients = {name: {"mismatch": None, "hash": "x"} for name in request["methods"]}
     answer = {
         "gradients": gradients, "failures": {}, "loss_finite": True, "input_hash": "h", "bounds": [],
-        "reference": {"kind": "integer", "radius_ulp": 0.0, "parts": 2},
+        "reference": {"kind": "integer", "radius_ulp": 0.0, "is_reliable": True, "parts": 2},
     }  # fmt: skip
     zeros = np.zeros(entries := 4)
     return answer, [*[bytes(4 * entries)] * len(gradients), zeros.tobytes(), zeros.tobytes()]
