@@ -38,8 +38,8 @@ def serve(channel: Channel, state: WorkerState) -> None:
         del answer, blobs
         state.watch.enter(NO_CANDIDATE)
         numerics.switch(numerics.DEFAULT)
-        release()
         freeze_gc()  # no case is alive here, so that nothing of a case is frozen
+        release()
 
 
 def answer_to(state: WorkerState, request: dict[str, object]) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,7 @@ def release_memory(state: WorkerState, request: dict[str, Any]) -> Answer:
 
 
 def release() -> int:
-    """Drop what no case holds any more, in this process and on its GPU; bytes that the GPU got back."""
-    gc.collect()
+    """Return unused memory of the GPU to the driver, in bytes."""
     if not torch.cuda.is_initialized():
         return 0
     reserved = torch.cuda.memory_reserved()
