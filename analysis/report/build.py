@@ -136,7 +136,7 @@ def _section(shown: Shown, out: output.Output, rows: int, room: int) -> dict[str
 
 
 def _tables(shown: Shown, out: output.Output, most: int) -> dict[str, dict[str, Any]]:
-    """Name → a table of at most `most` rows, whether it is open, and its first rows; writes each as CSV."""
+    """Name → a table of at most `most` rows, whether it is open, and its first rows. Writes each table as CSV."""
     cells = shown.view.cells
     made = {
         "answers": tables.answers(overview(shown.frames)),
@@ -149,10 +149,11 @@ def _tables(shown: Shown, out: output.Output, most: int) -> dict[str, dict[str, 
         "cells": tables.all_cells(cells, shown.frames.cells, shown.frames.scores),
         "failures": tables.failures(cells),
     }
+    is_right = bool(shown.view.derivations["level"].isin(RIGHT).all())
     written = {}
     for name, table in made.items():
         it = table.renamed(f"{shown.prefix}{table.name}").head(most)
         out.csv(it)
-        written[name] = {"it": it, "open": len(it.rows) <= OPEN_ROWS, "short": it.head(OPEN_ROWS)}
-    written["derivations"]["open"] &= not shown.view.derivations["level"].isin(RIGHT).all()
+        is_open = len(it.rows) <= OPEN_ROWS and not (name == "derivations" and is_right)
+        written[name] = {"it": it, "open": is_open, "short": it.head(OPEN_ROWS)}
     return written

@@ -8,7 +8,7 @@ import pytest
 from gradiometer import analysis
 from gradiometer.analysis.report import build, figure_selection
 
-RESULTS = Path(__file__).parents[3] / "results" / "machines" / "machines"
+RESULTS = Path(__file__).parents[3] / "results" / "machines"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 CONTRAST = 4.5  # WCAG 2.2, 1.4.3, level AA
 
