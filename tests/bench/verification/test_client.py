@@ -18,10 +18,11 @@ class ScriptedWorker:
     """Answers with `exact` verdicts. `deaths` maps a requested form (None: all forms of W1) to the errors it raises."""
 
     def __init__(self, deaths, traceback=None):
-        self.deaths, self.traceback, self.requests = deaths, traceback, []
+        self.deaths, self.traceback, self.requests, self.limits = deaths, traceback, [], set()
 
     def ask(self, request, limit_s):
         wrt, form = request["wrt"], request["form"]
+        self.limits.add(limit_s)
         self.requests.append((wrt, form))
         if wrt == "W1" and self.deaths.get(form):
             raise self.deaths[form].pop(0)
@@ -57,6 +58,12 @@ def test_a_form_that_exceeds_its_limit_is_not_tried_again():
     worker = ScriptedWorker({None: [killed()], FORMS[0]: slow})
     assert verdicts_of_w1(worker)[FORMS[0]] == "unchecked"
     assert worker.requests.count(("W1", FORMS[0])) == 1
+
+
+def test_every_request_has_the_limit_of_verification():
+    worker = ScriptedWorker({None: [killed()], FORMS[0]: [killed()]})
+    verdicts_on(SOURCE, worker, limit_s=7.0)
+    assert worker.limits == {7.0}
 
 
 def test_a_request_that_fails_leaves_its_forms_unchecked():
