@@ -57,5 +57,5 @@ def drift(both: pd.DataFrame, segments_a: pd.DataFrame, segments_b: pd.DataFrame
     degrees = len(cases) - cases.groupby(alike).ngroups
     a, b, deviation = np.sqrt((centred**2).sum() / degrees) if degrees else (0.0, 0.0, 0.0)
     shifts = cases.groupby(alike)["change"].median()
-    shift = float(shifts.loc[shifts.abs().idxmax()]) if len(shifts) else float("nan")
-    return Drift(float(a), float(b), float(deviation), float(degrees), shift)
+    shift = max(shifts, key=abs, default=float("nan"))
+    return Drift(float(a), float(b), float(deviation), float(degrees), float(shift))

@@ -76,7 +76,7 @@ def _family(it: Values) -> str:
         ratios = [text.interval(row["ratio"], row["ratio_low"], row["ratio_high"]) for row in rows]
         sizes = text.listed(str(row["size"]) for row in rows)
         parts.append(f"{CHANGE.get(verdict, verdict)} at n = {sizes}: {text.listed(ratios)}")
-    who = FAMILIES.get(it["family"], it["family"])
+    who = FAMILIES.get(it["family"]) or str(it["family"])
     cells = f"{it['cells']} of {it['planned']} cells"
     return f"{who[0].upper()}{who[1:]}, {cells}, B/A{_differs(it)}: {'; '.join(parts)}."
 
