@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from gradiometer.analysis.low_quantile import low_quantile_logs
-from gradiometer.analysis.scores import READ, SUMMARY, summarised
+from gradiometer.analysis.scores import RANGE, READ, SUMMARY, summarised
 from gradiometer.analysis.text import short
+from gradiometer.analysis.work import with_limits
 from gradiometer.statistics import with_intervals
 from gradiometer.storage import schema
 from gradiometer.storage.tables import read_arrow, read_table
@@ -33,8 +34,9 @@ TABLES = ("cells", "segments", "scores", "derivations")
 class Frames:
     """The tables of some runs, concatenated (columns as in `storage.schema`, texts as plain strings), in run order.
 
-    `cells` has one more column, `shape`: the dimensions that the study overrode, as multiples of the size (`m = 32 n`
-    for size n), else empty. `scores` summarises the errors over seeds: see `gradiometer.analysis.scores.summarised`.
+    `cells` has more columns: `shape`, the dimensions that the study overrode, as multiples of the size (`m = 32 n` for
+    size n), else empty; `machine`, the name of the processor or GPU; and those of `work.with_limits`. `scores`
+    summarises the errors over seeds: see `gradiometer.analysis.scores.summarised`.
     """
 
     runs: list[dict[str, Any]]
@@ -108,7 +110,8 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
     run = read_description(folder)
     tables = {name: _plain_text(read_table(folder, name)) for name in ("cells", "segments", "derivations")}
     tables["scores"] = summarised(read_arrow(folder, "errors", READ))
-    tables["cells"] = with_intervals(tables["cells"])
+    cells = with_limits(with_intervals(tables["cells"]), run.get("peak_rates"))
+    tables["cells"] = cells.assign(machine=cells["device"].map(lambda device: _machine(run, device)).astype(object))
     named = {str(run_id) for table in tables.values() for run_id in table["run_id"].unique()}
     if len(named) > 1:
         raise StoreError(
@@ -119,6 +122,15 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
         str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
     )
     return run, tables
+
+
+def _machine(run: Mapping[str, Any], device: str) -> str:
+    """The name of the processor, or of the GPUs, on which the cells of a run were computed."""
+    machine = run.get("machine")
+    machine = machine if isinstance(machine, dict) else {}
+    gpus = machine.get("gpus")
+    names = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    return str(machine.get("cpu") or "unknown") if device == "cpu" else ", ".join(dict.fromkeys(names)) or "unknown"
 
 
 def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
@@ -203,10 +215,10 @@ def timed(cells: pd.DataFrame) -> pd.DataFrame:
 def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
     (their range), `seeds`, `finite_seeds`, the medians of `digits`, `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`,
-    the largest `ulp_max`. `scores` as `Frames` has them.
+    the largest `ulp_max`, and whether any seed is out of range (`scores.RANGE`). `scores` as `Frames` has them.
     """
     own = of_cells(scores, cells)
-    return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY]], on=CELL, how="inner")
+    return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY, *RANGE]], on=CELL, how="inner")
 
 
 def with_error(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:

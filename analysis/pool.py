@@ -11,6 +11,7 @@ import pandas as pd
 from gradiometer import statistics
 from gradiometer.analysis.compare import comparability
 from gradiometer.analysis.frames import Frames, flatten
+from gradiometer.analysis.work import with_limits
 from gradiometer.storage.validate import StoreError
 
 PASSING = ("source.", "unread.", "sm_clock_mhz", "throttle_reasons")
@@ -57,6 +58,7 @@ def pooled(frames: Frames) -> Frames:
     whole = pd.concat(segments, ignore_index=True)
     processes = {name: pd.concat([of_run[name] for of_run in of_runs]) for name in of_runs[0]}
     cells = statistics.with_intervals(statistics.filled(cells, processes, whole))
+    cells = with_limits(cells, first.runs[0].get("peak_rates"))
     names = [str(run["run_id"]) for run in frames.runs]
     run = first.runs[0] | {
         "label": f"{len(apart)} runs pooled: {', '.join(names)}",

@@ -29,8 +29,9 @@ RANGE = {
     "spurious": "bool_or(n_spurious > 0)",
     "loss_finite": "bool_and(loss_finite)",
     "underflow": "coalesce(bool_or(n_underflow > 0), false)",
+    "zero": "coalesce(bool_or(n_underflow > 0 and abs(rel_fro - 1) < 1e-12), false)",
 }
-"""Over the seeds that tell it, with a reference or without: is the worst of them in range."""
+"""Over the seeds that have the value, with a reference or without. `zero`: the gradient is 0, the true one is not."""
 READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
         "bound_share", "n_nan", "n_inf", "n_spurious", "n_underflow", "loss_finite"]  # fmt: skip
 """The columns of `errors` that this takes."""

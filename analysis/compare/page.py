@@ -19,6 +19,7 @@ from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.report import output
 from gradiometer.analysis.report.tables import MOST_ROWS, Table
 from gradiometer.analysis.wording.comparison import FAMILIES, sections
+from gradiometer.analysis.wording.figures import sentence
 
 
 def write_comparison(frames_a: Frames, frames_b: Frames, compared: Comparison, folder: Path) -> list[Path]:
@@ -50,7 +51,8 @@ def drawn(sizes: pd.DataFrame, stem: str) -> Drawn | None:
     """The figure of `sizes` (with the column run); None where it is empty."""
     if sizes.empty:
         return None
-    title, reading = "Time relative to the first run, by family and size", time_over_first.reading(sizes)
+    title = "Time relative to the first run, by family and size"
+    reading = sentence("time_over_first", time_over_first.numbers(sizes))
     caption = (
         "Geometric mean over the cells measured in both runs, with 95 % intervals. Below the line the run is faster."
     )

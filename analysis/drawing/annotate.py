@@ -1,4 +1,4 @@
-"""What is drawn into a panel beside its data: bands, theory, names at the ends of lines, what is missing. No torch."""
+"""Parts of a panel: curves with bands, theory, names at the ends of lines, marks and counts of missing values."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 
 from gradiometer.analysis.drawing import layout
-from gradiometer.analysis.drawing.style import MUTED, Methods, Style
+from gradiometer.analysis.drawing.style import INK, MUTED, Methods, Style
 from gradiometer.analysis.text import counted, short
 from gradiometer.storage.schema import BASELINE, DTYPES
 
+ZERO = "zero although the true gradient is not"
+TRUE_ZERO = "with a true gradient of zero"
 ACCUMULATE_THEMSELVES = ("float32", "float64")
-"""The dtypes whose products are summed in the dtype itself."""
+"""Dtypes whose products are summed in the dtype itself."""
 THIN = 1.05
-"""A band whose ends differ by less than this factor everywhere is thinner than its line, and not drawn."""
+"""A band whose ends differ by less than this factor everywhere is not drawn, because its line covers it."""
 LINE: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "zorder": 1.5}
 DASHED: dict[str, Any] = LINE | {"linestyle": (0, (5, 3))}
 DOTTED: dict[str, Any] = LINE | {"linestyle": (0, (1, 2))}
@@ -30,7 +32,7 @@ DOTTED: dict[str, Any] = LINE | {"linestyle": (0, (1, 2))}
 
 def curves(axis: Axes, frame: pd.DataFrame, names: Sequence[str], looks: Mapping[str, Style]) -> None:
     """A line for each method of `frame` over its sizes, with a band: `names` are the columns of the value and of the
-    interval's ends. A single point has a bar; what has no interval has neither.
+    interval's ends. A single point has a bar instead; a curve without intervals has neither.
     """
     bands, colors = [], []
     for method, curve in frame.sort_values("size").groupby("method", sort=False):
@@ -50,7 +52,7 @@ def curves(axis: Axes, frame: pd.DataFrame, names: Sequence[str], looks: Mapping
 
 
 def bars(axis: Axes, x: Any, low: Any, high: Any, colors: Sequence[Any], horizontal: bool = False) -> None:
-    """Interval bars, all in one artist; none where an end is unknown."""
+    """Interval bars as one artist; none where an end is unknown."""
     known = np.isfinite(low) & np.isfinite(high)
     ends = [[(a, at), (b, at)] if horizontal else [(at, a), (at, b)] for at, a, b in zip(x, low, high, strict=True)]
     drawn = [segment for segment, is_known in zip(ends, known, strict=True) if is_known]
@@ -61,7 +63,7 @@ def bars(axis: Axes, x: Any, low: Any, high: Any, colors: Sequence[Any], horizon
 
 @dataclass(frozen=True)
 class End:
-    """A name at the right end of a panel, beside the height `y` of what it names; with a method's marker, or alone."""
+    """A name to the right of a panel at the height `y`, with a method's marker or without."""
 
     y: float
     name: str
@@ -69,7 +71,7 @@ class End:
 
 
 def ends_of(frame: pd.DataFrame, value: str, methods: Methods, looks: Mapping[str, Style]) -> list[End]:
-    """The names of the forms and of autograd at the last point of their curves, where that is the largest size."""
+    """The names of the forms and of autograd at the ends of those curves that reach the largest size."""
     last = frame[frame["size"] == frame["size"].max()]
     shown = last[(last["family"] == "analytic") | (last["method"] == BASELINE)]
     pairs = zip(shown["method"], shown[value], strict=True)
@@ -77,7 +79,7 @@ def ends_of(frame: pd.DataFrame, value: str, methods: Methods, looks: Mapping[st
 
 
 def name_ends(axis: Axes, ends: Iterable[End], fontsize: float = 7.5) -> None:
-    """Names to the right of the axes, pushed apart where they would overlap; none if there is no room for all."""
+    """Names to the right of the axes, moved apart where they would overlap; none if there is no room for all."""
     low, high = axis.get_ylim()
     wide, tall = (72 * length for length in layout.inches(axis))
     unit = math.log(high / low) if axis.get_yscale() == "log" else high - low
@@ -99,10 +101,10 @@ def name_ends(axis: Axes, ends: Iterable[End], fontsize: float = 7.5) -> None:
 
 
 def spread(places: Sequence[float], gap: float, most: float) -> list[float]:
-    """Sorted `places` moved so that neighbours are at least `gap` apart, as near as may be, between 0 and `most`.
+    """Sorted `places` moved as little as possible so that neighbours are at least `gap` apart, between 0 and `most`.
 
-    Isotonic least squares (the pool-adjacent-violators of Ayer et al., Ann. Math. Stat. 26, 1955) on the places less
-    what the gaps before them take.
+    Isotonic least squares (pool adjacent violators: Ayer et al., Ann. Math. Stat. 26, 1955) of the places minus the
+    gaps before them.
     """
     pools: list[list[float]] = []
     for order, place in enumerate(places):
@@ -115,32 +117,41 @@ def spread(places: Sequence[float], gap: float, most: float) -> list[float]:
 
 
 def not_drawn(axis: Axes, failed: pd.DataFrame) -> None:
-    """×3 along the top where three methods have no value to draw at that size."""
+    """×3 along the top where three methods have no value to draw at a size."""
     for size, count in failed.groupby("size")["method"].nunique().items():
         at = axis.get_xaxis_transform()
         axis.text(float(str(size)), 0.985, f"×{count}", transform=at, ha="center", va="top", fontsize=7.5, color=MUTED)
 
 
 def missing(what: str, failed: Mapping[str, int]) -> str:
-    """The note on what is not drawn, of `not_drawn`'s counts too; empty where nothing lacks."""
-    return f"×k: k methods without {what} at that size; in all {counted(failed)}" if failed else ""
+    """The note that explains the counts of `not_drawn`; empty where nothing is missing."""
+    return f"×k: k methods without {what} at that size; in total {counted(failed)}" if failed else ""
 
 
 def reasons(failed: pd.DataFrame) -> dict[str, int]:
-    """How many cells each status kept from being drawn."""
+    """Number of cells that are not drawn, by status."""
     return {str(status): int(count) for status, count in failed["status"].value_counts().items()}
 
 
 def without_error(scores: pd.DataFrame, value: str) -> dict[str, int]:
-    """How many scores have no error to draw on a logarithmic axis, by why."""
-    counts = {"not finite": (scores["finite_seeds"] == 0).sum(), "exact": (scores[value] == 0).sum()}
+    """Number of scores without an error (column `value`) to draw on a logarithmic axis, by reason."""
+    finite = scores["finite"].eq(True)
+    undefined = finite & (scores["finite_seeds"] == 0)
+    counts = {"not finite": (~finite).sum(), TRUE_ZERO: undefined.sum(), "exact": (scores[value] == 0).sum()}
     return {name: int(count) for name, count in counts.items() if count}
 
 
-def roundoff(axis: Axes, dtype: str, until: float | None = None) -> list[End]:
-    """The unit roundoff of `dtype` as a thin dashed line; its name, `u f32`, for the end of the axes.
+def zeros(axis: Axes, rows: pd.DataFrame, value: str) -> None:
+    """Mark gradients that are zero although the true ones are not."""
+    look: dict[str, Any] = {"marker": "v", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK}
+    if len(rows):
+        axis.add_line(Line2D(rows["size"], rows[value], linestyle="none", label=ZERO, zorder=6, **look))
 
-    It ends, named there, at the size `until`, beyond which nothing is finite and no error can be u.
+
+def roundoff(axis: Axes, dtype: str, until: float | None = None) -> list[End]:
+    """The unit roundoff of `dtype` as a thin dashed line, and its name, `u f32`, for the end of the axes.
+
+    With `until`, the largest size at which a gradient is finite, the line ends there with its name.
     """
     if dtype not in DTYPES:
         return []
@@ -154,9 +165,9 @@ def roundoff(axis: Axes, dtype: str, until: float | None = None) -> list[End]:
 
 
 def growth(axis: Axes, dtype: str, sizes: Sequence[int]) -> list[End]:
-    """√n · u over the `sizes`, as a thin dotted line, and its name for the end of the axes: what n roundings of random
-    sign add up to where the products accumulate in `dtype` itself. The halves accumulate in float32 and have none; it
-    ends at n·u = 1.
+    """√n · u over the `sizes` as a thin dotted line, and its name for the end of the axes: the sum of n rounding errors
+    of random sign, where products are summed in `dtype` itself. Float16 and bfloat16 accumulate in float32 and have no
+    such line. The line ends at n·u = 1.
     """
     line = expected(dtype, sizes)
     if len(line) < 2:
@@ -166,7 +177,7 @@ def growth(axis: Axes, dtype: str, sizes: Sequence[int]) -> list[End]:
 
 
 def expected(dtype: str, sizes: Iterable[int]) -> dict[int, float]:
-    """Size → √n · u, where that is expected and n·u < 1; see `growth`."""
+    """Size → √n · u for n·u < 1; empty where that growth is not expected (see `growth`)."""
     if dtype not in ACCUMULATE_THEMSELVES:
         return {}
     u = DTYPES[dtype].unit_roundoff

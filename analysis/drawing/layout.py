@@ -1,7 +1,7 @@
-"""Panels and their axes: where they stand, how they are scaled and ticked. No torch here.
+"""Panels and their axes: places, scales and ticks.
 
-Places are in inches from the figure's top left corner and known beforehand, as titles and labels have known sizes: a
-layout that measures what is drawn takes longer than the drawing.
+Places are in inches from the figure's top left corner. They are computed from known sizes of titles and labels, because
+measuring the drawn text takes longer than drawing the figure.
 """
 
 from __future__ import annotations
@@ -22,46 +22,52 @@ from gradiometer.storage.schema import DTYPES
 WIDTH = 11.5
 LEFT, RIGHT, TOP = 0.9, 0.16, 0.3
 BELOW, TICKS, NAMES, ENDS = 0.52, 0.53, 0.46, 1.16
-"""Room for: a panel's labels below it; tick labels; names of lines beside a panel; labels of methods beside it."""
+"""Room for the labels below a panel, tick labels, names of lines beside a panel, labels of methods beside a panel."""
 LABEL_X, LABEL_Y = 0.26, 0.68
-"""Where an axis label begins, below and left of the panel."""
+"""Distance of an axis label below and left of the panel."""
 LARGE, SMALL = 3.75, 1.55
-"""Heights of the large panel and, at least, of a small one."""
+"""Height of the large panel and least height of a small one."""
 
 Box = tuple[float, float, float, float]
 """Left, top, width and height in inches, the top counted down from the figure's."""
-Key = tuple[str, str, str]
-"""wrt, dtype and shape: what the cells of one panel share."""
+Key = tuple[str, str, str, str]
+"""wrt, dtype, shape and run of the cells of one panel; the run is empty where there is only one."""
 
 
 def by_dtype(dtypes: Iterable[str]) -> list[str]:
-    """float32 first, where the question was asked; then from narrow to wide."""
+    """float32 first, the dtype that sentences are about; then from narrow to wide."""
     order = ["float32", *(name for name in DTYPES if name != "float32")]
     return sorted(dict.fromkeys(dtypes), key=lambda name: order.index(name) if name in order else len(order))
 
 
 def panel_keys(frame: pd.DataFrame) -> list[Key]:
-    """The (wrt, dtype, shape) that occur: the first wrt in float32 is first, and its dtypes follow it."""
-    found = list(dict.fromkeys(frame[["wrt", "dtype", "shape"]].itertuples(index=False, name=None)))
+    """The keys that occur: the first wrt in float32 is first, its dtypes follow; the runs of a panel are neighbours."""
+    several = frame["run_id"].nunique() > 1
+    keys = frame[["wrt", "dtype", "shape"]].assign(run=frame["run_id"] if several else "")
+    found = list(keys.drop_duplicates().itertuples(index=False, name=None))
     wrts, shapes = list(dict.fromkeys(frame["wrt"])), sorted(set(frame["shape"]))
-    dtypes = by_dtype(frame["dtype"])
-    return sorted(found, key=lambda key: (shapes.index(key[2]), wrts.index(key[0]), dtypes.index(key[1])))
+    dtypes, runs = by_dtype(frame["dtype"]), list(dict.fromkeys(keys["run"]))
+    return sorted(
+        found,
+        key=lambda key: (shapes.index(key[2]), wrts.index(key[0]), dtypes.index(key[1]), runs.index(key[3])),
+    )
 
 
 def of_panel(frame: pd.DataFrame, key: Key) -> pd.DataFrame:
     """The rows of one panel."""
-    wrt, dtype, shape = key
-    return frame[(frame["wrt"] == wrt) & (frame["dtype"] == dtype) & (frame["shape"] == shape)]
+    wrt, dtype, shape, run = key
+    found = frame[(frame["wrt"] == wrt) & (frame["dtype"] == dtype) & (frame["shape"] == shape)]
+    return found[found["run_id"] == run] if run else found
 
 
 def of_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the first wrt and shape, in every dtype."""
-    wrt, _, shape = panel_keys(frame)[0]
+    """The rows of the first wrt and shape, in every dtype and run."""
+    wrt, _, shape, _ = panel_keys(frame)[0]
     return frame[(frame["wrt"] == wrt) & (frame["shape"] == shape)]
 
 
 def panel_title(key: Sequence[str]) -> str:
-    """What a panel shows, `W1 · float32`."""
+    """The title of a panel, `W1 · float32`."""
     return " · ".join(short(part, 24) for part in key if part)
 
 
@@ -142,8 +148,8 @@ def size_axis(axis: Axes, sizes: Sequence[int], crowd: int) -> None:
 
 
 def log_scale(axes: Iterable[Axes], which: str, values: Iterable[float], label: Callable[[float], str]) -> None:
-    """One logarithmic scale for all `axes`, x or y (`which`): over all `values`, at least one decade; its ticks read as
-    `label` says of a number.
+    """One logarithmic scale for all `axes`, x or y (`which`): over all `values`, at least one decade; `label` words its
+    ticks.
     """
     known = np.array([value for value in values if 0 < value < math.inf])
     low, high = (np.log10(known.min()), np.log10(known.max())) if len(known) else (0.0, 0.0)
@@ -171,7 +177,7 @@ def _decimal(low: float, high: float, most: int) -> list[float]:
 
 
 def _ticks(axis: XAxis | YAxis, places: Sequence[float], labels: Sequence[str]) -> None:
-    axis.set_minor_locator(NullLocator())  # minor ticks are most of what there is to draw
+    axis.set_minor_locator(NullLocator())  # minor ticks would take most of the drawing time
     axis.set_ticks(list(places), list(labels))
 
 

@@ -1,4 +1,4 @@
-"""The legend of the methods, below the panels: drawn in place, since its size is known before it is drawn. No torch."""
+"""The legend of the methods, below the panels."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ FAMILIES = {
 }
 ROWS = 4
 ROW_IN, HANDLE_IN, GAP_IN, NOTE_IN, LETTER_IN = 0.165, 0.42, 0.22, 0.24, 0.067
-"""Sizes in inches; LETTER_IN is the width of a letter of 8.5 pt."""
+"""Sizes in inches; LETTER_IN is the width of a letter at 8.5 pt."""
 
 
 def _columns(methods: Methods, shown: Collection[str]) -> list[tuple[str, list[str]]]:
-    """Heading and methods of each column: a family, in columns of at most ROWS."""
+    """Heading and methods of each column: one family, in columns of at most ROWS methods."""
     titles = FAMILIES | {name: name for entry in methods.values() if (name := str(entry["family"])) not in FAMILIES}
     found = []
     for family, title in titles.items():
@@ -33,13 +33,13 @@ def _columns(methods: Methods, shown: Collection[str]) -> list[tuple[str, list[s
 
 
 def height(methods: Methods, shown: Collection[str]) -> float:
-    """Inches below the panels that the legend and the note take."""
+    """Height in inches of the legend and the note below the panels."""
     tallest = max((len(members) for _, members in _columns(methods, shown)), default=-1)
     return ROW_IN * (tallest + 1) + NOTE_IN + 0.08
 
 
 def draw(figure: Figure, methods: Methods, shown: Collection[str], note: str, left: float) -> None:
-    """The methods shown, by family, `left` inches from the left; below them `note`: what is not drawn, and why."""
+    """The methods shown, by family, `left` inches from the left; below them `note`, which counts what is not drawn."""
     looks, columns = styles(methods), _columns(methods, shown)
     wide, tall = figure.get_size_inches()
     most = next((letters for letters in range(34, 6, -1) if _width(methods, columns, letters) < wide - left), 6)

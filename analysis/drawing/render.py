@@ -1,4 +1,4 @@
-"""Figures to SVG texts, many at once in as many processes as there are usable cores. No torch here."""
+"""Drawing of many figures as SVG, in as many processes as there are usable cores."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ import pandas as pd
 from gradiometer.analysis.drawing.style import Methods
 from gradiometer.analysis.drawing.svg import as_svg
 from gradiometer.analysis.figures import FIGURES
+from gradiometer.analysis.wording.figures import sentence
 
 FEW = 12
-"""So many figures are drawn in less time than it takes processes to start and import what draws them."""
+"""Up to so many figures are drawn in this process, because starting others takes longer."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to draw: the `figure`'s name in FIGURES, its frame (of its `frame` function), its file's stem and title."""
+    """A figure to draw: its name in FIGURES, its frame (of its `frame` function), its file's stem, and its title."""
 
     figure: str
     frame: pd.DataFrame
@@ -36,8 +37,8 @@ class Job:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A drawn figure: `svg` is its file's text; the others are plain text. `kind` is the figure's title without what it
-    is of, `reading` one sentence on what it shows.
+    """A drawn figure: `svg` is the text of its file; the others are plain text. `kind` is the title without the
+    problem; `reading` is one sentence on what the figure shows.
     """
 
     title: str
@@ -57,14 +58,14 @@ def expect() -> None:
 
 @contextmanager
 def drawing(jobs: Sequence[Job]) -> Iterator[Iterator[Drawn]]:
-    """Begin to draw the figures of `jobs`; they come in order, and those not taken in the end are not drawn.
+    """Start drawing the figures of `jobs`, and iterate over them in order; figures not taken are cancelled.
 
-    The bytes are the same whichever process draws them.
+    The bytes do not depend on the process that draws them.
     """
     if len(jobs) <= FEW or _cores() < 2:
         yield map(_draw, jobs)
         return
-    # gc.freeze: what was imported is collected no more, which is a seventh of the drawing's time.
+    # gc.freeze exempts imported modules from garbage collection, which saves a seventh of the drawing time.
     pool = ProcessPoolExecutor(min(_cores(), len(jobs)), _context(), initializer=gc.freeze)
     try:
         coming = [pool.submit(_draw, job) for job in jobs]
@@ -84,8 +85,8 @@ def _cores() -> int:
 
 
 def _context() -> BaseContext:
-    """A server that has imported the drawing code forks the workers: no worker imports it again, and none inherits the
-    threads and locks of this process, as a plain fork would.
+    """A fork server that imports the drawing code once. A plain fork would inherit the threads and locks of this
+    process.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
@@ -97,12 +98,12 @@ def _context() -> BaseContext:
 def _drawn(job: Job, coming: Future[Drawn]) -> Drawn:
     try:
         return coming.result()
-    except BrokenProcessPool:  # a caller's script without a __main__ guard, or a worker that was killed
+    except BrokenProcessPool:  # a script without a __main__ guard, or a killed worker
         return _draw(job)
 
 
 def _draw(job: Job) -> Drawn:
     (figure,) = (figure for figure in FIGURES if figure.name == job.figure)
-    reading = figure.reading(job.frame, job.methods)
-    svg = as_svg(figure.draw(job.frame, job.methods), job.stem, job.title, reading)
+    reading = sentence(figure.name, figure.numbers(job.frame, job.methods))
+    svg = as_svg(figure.themed(job.frame, job.methods), job.stem, job.title, reading)
     return Drawn(job.title, figure.title, figure.caption, reading, f"{job.stem}.svg", svg)

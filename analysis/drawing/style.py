@@ -1,12 +1,8 @@
-"""What all figures share: one colour and marker per method, the theme, the four colours that a page may redefine.
-
-No torch here.
-"""
+"""The look of all figures: one colour and marker per method, the theme, and the colours that a page may redefine."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -14,23 +10,19 @@ from typing import Any, cast
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
-from matplotlib.figure import Figure
 
-from gradiometer.analysis.frames import CONFIGURATION, methods_of
+from gradiometer.analysis.frames import CONFIGURATION
 from gradiometer.storage.schema import BASELINE
 
 Methods = Mapping[str, Mapping[str, Any]]
 """Method → label, family, order, as `gradiometer.analysis.frames.methods_of` gives them."""
 
-Reading = Callable[[pd.DataFrame, Methods], str]
-"""One sentence on what a figure shows, computed from the figure's own frame."""
-
 INK, MUTED, GRID, PAPER = "#222222", "#666666", "#e4e4e4", "#ffffff"
-"""Text, spines and autograd; notes and theory; grids; the ground and the edges of markers. `svg` makes them variables
-of the page's style sheet; no other colour of a figure follows the page."""
+"""Colours of text, spines and autograd; of notes and theory; of grids; of the background and marker edges. `svg` makes
+them variables, so that a page can redefine them; all other colours are fixed."""
 
 ON_TILE = "#1c1c1c"
-"""Text on a coloured tile, which stays as it is whatever the page is."""
+"""Text on a coloured tile, whose colour is fixed."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +53,8 @@ _MARKERS = {"analytic": "osD^PXph8", "other": "v<>d1234Hp8+"}
 def styles(methods: Methods) -> dict[str, Style]:
     """A style for each method, from its family and order alone, so that it is the same in all figures of all runs.
 
-    Forms have the colour-blind-safe palette's hues, autograd is ink, each generic family is one hue from dark to
-    light; markers differ everywhere, so no method is told apart by its colour alone.
+    Forms have the hues of the colour-blind-safe palette, autograd has the colour of text, and a generic family has one
+    hue from dark to light. All markers differ, so no two methods differ by colour alone.
     """
     ordered = sorted(methods, key=lambda name: int(methods[name]["order"]))
     family = {name: str(methods[name]["family"]) for name in ordered}
@@ -84,7 +76,7 @@ def styles(methods: Methods) -> dict[str, Style]:
 
 @contextmanager
 def theme() -> Iterator[None]:
-    """The look of every figure. Formulas are never parsed: labels are other people's text."""
+    """The look of every figure. Labels are foreign text, so formulas in them are not parsed."""
     look: dict[str, Any] = {
         "text.parse_math": False,
         "text.color": INK,
@@ -95,7 +87,7 @@ def theme() -> Iterator[None]:
         "axes.titlesize": 9.5,
         "axes.titlelocation": "left",
         "axes.titlepad": 4,
-        "axes.titley": 1.0,  # else it is placed by measuring the ticks
+        "axes.titley": 1.0,  # otherwise matplotlib measures the ticks, which is slow
         "axes.labelcolor": INK,
         "axes.edgecolor": INK,
         "axes.linewidth": 0.6,
@@ -112,31 +104,17 @@ def theme() -> Iterator[None]:
         "xtick.major.width": 0.6,
         "ytick.major.width": 0.6,
     }
-    with sns.axes_style("whitegrid"), mpl.rc_context(cast(Any, look)):  # its names are literals to the type checker
+    with sns.axes_style("whitegrid"), mpl.rc_context(cast(Any, look)):  # mypy wants literal names
         yield
 
 
-Draw = Callable[[pd.DataFrame, Methods], Figure]
-
-
-def figure(draw: Draw) -> Callable[..., Figure]:
-    """A figure as its callers know it: in the theme, the methods optional, the frame checked.
-
-    Without `methods` they are those of the frame, in its order: pass `frames.methods_of(run, cells)` where
-    two figures of different methods are to look alike. Raises ValueError where the frame is empty or mixes problems or
-    configurations.
-    """
-
-    @functools.wraps(draw)
-    def themed(frame: pd.DataFrame, methods: Methods | None = None) -> Figure:
-        if frame.empty:
-            raise ValueError(f"{draw.__name__}: expected rows to draw, got none; loosen the filter")
-        for name in ("run_id", "problem", *CONFIGURATION):
-            found = [str(value) for value in frame[name].unique()]
-            if len(found) > 1:
-                wanted = f"expected one {name}, got {len(found)}"
-                raise ValueError(f"{draw.__name__}: {wanted} ({', '.join(found)}); filter the frame")
-        with theme():
-            return draw(frame, methods_of({}, frame) if methods is None else methods)
-
-    return themed
+def check(name: str, cells: pd.DataFrame) -> None:
+    """Raise ValueError where `cells` are not of one problem and, in each run, of one configuration."""
+    if cells.empty:
+        raise ValueError(f"{name}: expected rows to draw, got none; loosen the filter")
+    for column in ("problem", *CONFIGURATION):
+        of_runs = cells.groupby(["run_id"] if column in CONFIGURATION else [True] * len(cells))[column].unique()
+        found = max(of_runs, key=len)
+        if len(found) > 1:
+            wanted = f"expected one {column}, got {len(found)}"
+            raise ValueError(f"{name}: {wanted} ({', '.join(map(str, found))}); filter the frame")

@@ -1,4 +1,4 @@
-"""A figure as an SVG element. No torch here."""
+"""A figure as an SVG element."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from gradiometer.analysis.drawing.style import GRID, INK, MUTED, PAPER
 from gradiometer.analysis.text import clean, short
 
 FONTS = "DejaVu Sans,Verdana,Arial,sans-serif"
-"""What the figures are laid out with, then the widest that readers have."""
+"""The font of the layout, then fonts of readers that are as wide."""
 
 VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--grid", PAPER: "--paper"}
-"""Colour → the variable by which a page may redefine it."""
+"""Colour → the CSS variable with which a page can redefine it."""
 
 
 def as_svg(figure: Figure, name: str, title: str, reading: str = "") -> str:
-    """The figure as an SVG element, the same bytes every time. `name` seeds its ids, so two fit on one page.
+    """The figure as an SVG element, the same bytes every time. `name` seeds its ids, so two figures fit on one page.
 
-    `title` and `reading` are its text alternative: name and description. Where the style sheet of a page that it
-    stands on sets `--ink`, `--muted`, `--grid` or `--paper`, these are its colours.
+    `title` and `reading` are its text alternative (name and description). The style sheet of a page can set its colours
+    with `--ink`, `--muted`, `--grid` and `--paper`.
     """
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
-        # Text stays text, so the reader's fonts draw it, and those may have letters that the fonts here lack.
+        # Text stays text and is drawn by the reader's fonts, which may have letters that are missing here.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, bbox_inches=None)
     text = buffer.getvalue().decode()
-    told = {"title": short(title, 200), "desc": clean(reading)}
-    alternative = "".join(f"<{tag}>{escape(words)}</{tag}>" for tag, words in told.items() if words)
+    texts = {"title": short(title, 200), "desc": clean(reading)}
+    alternative = "".join(f"<{tag}>{escape(words)}</{tag}>" for tag, words in texts.items() if words)
     element = _compact(text[text.index("<svg") :], name).replace("<svg ", '<svg role="img" ', 1)
     return re.sub(r"(<svg [^>]*>)", lambda it: it[1] + alternative, element, count=1)
 
@@ -44,15 +44,15 @@ def _compact(element: str, name: str) -> str:
     element = re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
     parts = [part for part in re.split(r"(<[^>]*>)", element) if part.strip() or part == " "]
     element = "".join(_without_plain_groups([_tag(part) if part.startswith("<") else part for part in parts]))
-    salt = hashlib.sha256(name.encode()).hexdigest()[:6]  # a page's figures share one space of names
+    salt = hashlib.sha256(name.encode()).hexdigest()[:6]  # all figures of a page share one namespace
     for place, found in enumerate(dict.fromkeys(re.findall(r' id="([^"]*)"', element))):
         element = re.sub(rf'(["#]){found}([")])', rf"\1i{salt}{place}\2", element)
     classes = {style: f"s{salt}{place}" for place, style in enumerate(dict.fromkeys(re.findall(_STYLE, element)))}
     rules = "".join(f".{short_name}{{{_with_variables(style)}}}" for style, short_name in classes.items())
     element = re.sub(_STYLE, lambda it: f' class="{classes[it[1]]}"', element)
-    # The marks of one line look alike: their group tells it once.
+    # The marks of one line share a style: it moves to their group.
     element = re.sub(
-        r'<g( clip-path="[^"]*")?>((?:<use [^>]*?( class="\w+")/>)(?:<use [^>]*?\3/>)*)</g>', _told_once, element
+        r'<g( clip-path="[^"]*")?>((?:<use [^>]*?( class="\w+")/>)(?:<use [^>]*?\3/>)*)</g>', _style_once, element
     )
     return element.replace("</style>", f"{rules}</style>", 1)
 
@@ -60,12 +60,12 @@ def _compact(element: str, name: str) -> str:
 _STYLE = r' style="([^"]*)"'
 
 
-def _told_once(group: re.Match[str]) -> str:
+def _style_once(group: re.Match[str]) -> str:
     return f"<g{group[1] or ''}{group[3]}>{group[2].replace(group[3], '')}</g>"
 
 
 def _with_variables(style: str) -> str:
-    """Each colour that a page may redefine twice: as it is, for readers that know no variables, then as a variable."""
+    """Colours that a page can redefine twice: as a value, for readers without CSS variables, then as a variable."""
     return re.sub(
         r"(fill|stroke):(#[0-9a-f]{6})(?=;|$)",
         lambda it: f"{it[0]};{it[1]}:var({VARIABLES[it[2]]},{it[2]})" if it[2] in VARIABLES else it[0],
@@ -74,7 +74,7 @@ def _with_variables(style: str) -> str:
 
 
 def _without_plain_groups(parts: list[str]) -> list[str]:
-    """Without the groups that say nothing of what they hold, and without definitions and groups that hold nothing."""
+    """Without groups that have no attributes, and without empty groups and definitions."""
     kept: list[str] = []
     opened: list[bool] = []
     for part in parts:
@@ -95,7 +95,7 @@ def _without_plain_groups(parts: list[str]) -> list[str]:
 
 
 def _tag(tag: str) -> str:
-    """One tag with its numbers to two decimals, without the ids that nothing refers to."""
+    """One tag with numbers of two decimals, without unused ids."""
     tag = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", tag)
     tag = re.sub(r' transform="rotate\(-0 [^"]*"', "", tag)
     tag = re.sub(r"font-family: [^;\"]*", f"font-family: {FONTS}", tag)
@@ -105,5 +105,5 @@ def _tag(tag: str) -> str:
 
 
 def _path(data: str) -> str:
-    """A path without the white space that its letters make needless."""
+    """A path without redundant white space."""
     return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(data.split()))

@@ -1,26 +1,26 @@
-"""Error against size."""
+"""Relative error against size."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured, scored
-from gradiometer.analysis.text import number, scientific
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry, scored
 from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA, data_kinds
 
 COLUMNS = ("rel_fro", "rel_fro_low", "rel_fro_high")
 
 
-@style.figure
-def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
+def draw(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     """Relative error ‖g − g*‖/‖g*‖ (Frobenius) against size: the median over seeds, the band their range.
 
-    `scores` (of `frames.error_summary`) are of one problem and configuration. The first panel is on uniform
-    data; then come its other kinds of data, then every other wrt and dtype on uniform data. The dashed line is the
-    dtype's unit roundoff u = 2⁻ᵖ, the dotted one √n·u, on uniform data alone: what cancels on the others is no rounding
-    in the last product. A gradient that is finite for no seed, or exact, is counted along the top.
+    `scores` of `frames.error_summary`. The first panel is on uniform data; its other kinds of data follow, then every
+    other wrt, dtype and run on uniform data. Dashed: unit roundoff u = 2⁻ᵖ of the dtype. Dotted: √n·u, on uniform data
+    only, because cancellation dominates on the others. A triangle marks a gradient that is zero although the true one
+    is not. Along the top, ×k counts the methods without an error to draw.
     """
     looks = style.styles(methods)
     drawn, shown = scores[scores["rel_fro"] > 0], set(scores["method"])
@@ -46,43 +46,43 @@ def error_against_size(scores: pd.DataFrame, methods: style.Methods) -> Figure:
         if large:
             ends += annotate.ends_of(found, "rel_fro", methods, looks) if finite and finite[-1] == sizes[-1] else []
         annotate.name_ends(axis, ends)
+        annotate.zeros(axis, found[found["zero"]], "rel_fro")
         annotate.not_drawn(axis, of_panel[~of_panel.index.isin(found.index)])
         named = (*key, f"{data} data") if large else key if data == TIMED_DATA else (key[0], f"{data} data")
         axis.set_title(layout.panel_title(named))
     axes[0].set_ylabel("relative error of the gradient (no unit)")
-    note = annotate.missing("an error to draw", annotate.without_error(scores, "rel_fro"))
+    note = "; ".join(filter(None, [
+        annotate.missing("an error to draw", annotate.without_error(scores, "rel_fro")),
+        f"▽ {annotate.ZERO}" if drawn["zero"].any() else "",
+    ]))  # fmt: skip
     legend.draw(figure, methods, shown, note, layout.LEFT)
     return figure
 
 
-def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
-    """Between which errors the forms and autograd lie on uniform data, in units of roundoff; first wrt and dtype."""
+def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """The ranges of the median errors of the `forms` and of `autograd` over `sizes` (of `measured`) on uniform data, in
+    units of roundoff where the dtype has one (`in_u`); null where there is none.
+    """
     of_data = scores[scores["data"] == TIMED_DATA]
     key = layout.panel_keys(of_data)[0]
     of_panel = layout.of_panel(of_data, key)
     found = of_panel[of_panel["rel_fro"] > 0]
-    parts = []
-    for who, rows in (("the forms'", words.forms(found)), (f"{BASELINE}'s", found[found["method"] == BASELINE])):
-        if len(rows):
-            ends = dict.fromkeys(_in_u(error, key[1]) for error in (rows["rel_fro"].min(), rows["rel_fro"].max()))
-            parts.append(f"{who} {' to '.join(ends)}")
-    if not parts:
-        return words.nothing("an error to draw", key)
-    sizes = words.at(words.own(found)["size"], of_panel["size"])
-    return f"For {words.where(key)} on {TIMED_DATA} data, at {sizes}, median errors are {' and '.join(parts)}."
+    unit = DTYPES[key[1]].unit_roundoff if key[1] in DTYPES else 1.0
+    ranges = {}
+    for who, rows in (("forms", selection.forms(found)), ("autograd", found[found["method"] == BASELINE])):
+        ranges[who] = (rows["rel_fro"].min() / unit, rows["rel_fro"].max() / unit) if len(rows) else None
+    sizes = sorted(set(selection.forms_and_autograd(found)["size"]))
+    measured = sorted(set(of_panel["size"]))
+    return {"where": key, "in_u": key[1] in DTYPES, **ranges, "sizes": sizes, "measured": measured}
 
 
-def _in_u(error: float, dtype: str) -> str:
-    return f"{number(error / DTYPES[dtype].unit_roundoff, 2)} u" if dtype in DTYPES else scientific(error)
-
-
-ERROR = Figured(
+error_against_size = FigureEntry(
     "error",
     "Error against size",
-    "Relative error in the Frobenius norm against the reference: median over seeds, bands their range, where it is "
-    "wider than the line. Dashed: unit roundoff u of the dtype (u f32: of float32). Dotted, √n · u: the growth to "
-    "expect of n roundings of random sign, where products are summed in the dtype itself.",
+    "Relative error in the Frobenius norm against the reference: median over seeds; bands: their range. Dashed: unit "
+    "roundoff u of the dtype (u f32: of float32). Dotted, √n · u: expected growth of n rounding errors of random sign, "
+    "where products are summed in the dtype itself.",
     scored,
-    error_against_size,
-    reading,
+    draw,
+    numbers,
 )

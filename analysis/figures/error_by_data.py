@@ -1,21 +1,23 @@
-"""Error by kind of data: relative to the gradient, and to the terms it is the sum of."""
+"""Error by kind of data, relative to the gradient and relative to the terms that it sums."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry
 from gradiometer.analysis.frames import error_summary
 from gradiometer.analysis.text import counted, number
 from gradiometer.storage.schema import BASELINE, DTYPES, data_kinds
 
 ERRORS = {"rel_fro_u": "relative to the gradient\n‖e‖ ÷ u‖g*‖", "bwd_fro_u": "relative to its terms\n‖e‖ ÷ u‖B‖"}
+MOST_COLUMNS = 5
 
 
 def by_data_frame(scores: pd.DataFrame) -> pd.DataFrame:
@@ -34,63 +36,68 @@ def by_data_frame(scores: pd.DataFrame) -> pd.DataFrame:
     return kept.assign(rel_fro_u=kept["rel_fro"] / roundoff)
 
 
-@style.figure
-def error_by_data(scores: pd.DataFrame, methods: style.Methods) -> Figure:
-    """Two errors by kind of data, both in units of roundoff: above relative to the gradient, below relative to the
-    absolute values of the terms that it sums (the backward error). Their ratio is κ, named along the top.
+def draw(scores: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Two errors by kind of data in units of roundoff: relative to the gradient (upper panels), and relative to the
+    absolute values of the terms that it sums, the backward error (lower panels). Their ratio is κ, along the top.
 
-    A column per dtype (`scores` of `by_data_frame`, of one problem and configuration). The generic methods beside
-    autograd are small and pale.
+    A column for each dtype and run; `scores` of `by_data_frame`. Generic methods but autograd are small and pale.
     """
-    dtypes, shown = layout.by_dtype(scores["dtype"]), set(scores["method"])
+    keys, shown = layout.panel_keys(scores), set(scores["method"])
     kinds = data_kinds(scores["data"])
     drawn = scores[scores["rel_fro"] > 0]
-    figure, axes = _columns(len(dtypes), legend.height(methods, shown))
-    for row, (error, label) in enumerate(ERRORS.items()):
-        of_row = axes[row * len(dtypes) : (row + 1) * len(dtypes)]
+    blocks = [keys[start : start + MOST_COLUMNS] for start in range(0, len(keys), MOST_COLUMNS)]
+    figure, axes = _columns([len(block) for block in blocks], legend.height(methods, shown))
+    rows = [(block, error) for block in blocks for error in ERRORS]
+    for block, error in rows:
+        of_row, axes = axes[: len(block)], axes[len(block) :]
+        lower = error != next(iter(ERRORS))
         layout.log_scale(of_row, "y", [1, *drawn[error]], layout.power_of_ten)
-        of_row[0].set_ylabel(label, fontsize=8.5, linespacing=1.05)
+        of_row[0].set_ylabel(ERRORS[error], fontsize=8.5, linespacing=1.05)
         of_row[0].yaxis.set_label_coords(-0.5 / layout.inches(of_row[0])[0], 0.5)  # in two lines
-        for axis, dtype in zip(of_row, dtypes, strict=True):
-            small = dtype != dtypes[0]
-            names = [kind.replace("_", "\n") if small else kind for kind in kinds] if row else [""] * len(kinds)
+        for axis, key in zip(of_row, block, strict=True):
+            small = key != block[0]
+            names = [kind.replace("_", "\n") if small else kind for kind in kinds] if lower else [""] * len(kinds)
             axis.set_xticks(range(len(kinds)), names, fontsize=7.5 if small else 9)
             axis.set_xlim(-0.5, len(kinds) - 0.5)
             axis.tick_params(axis="y", labelleft=not small)
             axis.grid(visible=False, axis="x")
             axis.axhline(1, **annotate.DASHED)
-            _points(axis, drawn[drawn["dtype"] == dtype], error, kinds, methods)
+            of_panel = layout.of_panel(scores, key)
+            _points(axis, of_panel[of_panel["rel_fro"] > 0], error, kinds, methods)
+            if not lower:
+                _name_kappas(axis, of_panel, kinds, 7 if small else 8)
+                axis.set_title(layout.panel_title([*key, f"n = {of_panel['size'].iloc[0]}"]))
         annotate.name_ends(of_row[-1], [annotate.End(1, "u")])
-    for axis, dtype in zip(axes, dtypes, strict=False):
-        of_dtype = scores[scores["dtype"] == dtype]
-        _name_kappas(axis, drawn[drawn["dtype"] == dtype], kinds, 7 if dtype != dtypes[0] else 8)
-        parts = (of_dtype["wrt"].iloc[0], dtype, of_dtype["shape"].iloc[0], f"n = {of_dtype['size'].iloc[0]}")
-        axis.set_title(layout.panel_title([str(part) for part in parts]))
     failed = annotate.without_error(scores, "rel_fro")
     legend.draw(figure, methods, shown, f"not drawn: {counted(failed)}" if failed else "", layout.LEFT)
     return figure
 
 
-def _columns(count: int, below: float) -> tuple[Figure, list[Axes]]:
-    """Two rows of a panel for each dtype, the first column wider; the rows close, as only the lower has labels."""
-    tall, wide = 2.45, (layout.WIDTH - layout.LEFT - 2 * layout.RIGHT - (count - 1) * layout.RIGHT) / (count + 0.7)
-    boxes = []
-    for row in range(2):
-        left = layout.LEFT
-        for column in range(count):
-            width = wide * (1.7 if column == 0 else 1)
-            boxes.append((left, layout.TOP + row * (tall + 0.14), width, tall))
-            left += width + layout.RIGHT
+def _columns(counts: list[int], below: float) -> tuple[Figure, list[Axes]]:
+    """Two rows of panels for each of the `counts` of columns, the first column wider; only the lower row has labels."""
+    tall, wide = 2.45, (layout.WIDTH - layout.LEFT - (max(counts) + 1) * layout.RIGHT) / (max(counts) + 0.7)
+    top, boxes = layout.TOP, []
+    for count in counts:
+        for _ in ERRORS:
+            left = layout.LEFT
+            for column in range(count):
+                width = wide * (1.7 if column == 0 else 1)
+                boxes.append((left, top, width, tall))
+                left += width + layout.RIGHT
+            top += tall + 0.14
+        top += layout.TOP + layout.BELOW - 0.14
     return layout.sheet(boxes, below)
 
 
-def _name_kappas(axis: Axes, drawn: pd.DataFrame, kinds: list[str], fontsize: float) -> None:
-    """κ of each kind of data along the top, or that no gradient is finite."""
+def _name_kappas(axis: Axes, of_panel: pd.DataFrame, kinds: list[str], fontsize: float) -> None:
+    """κ of each kind of data along the top, or why it has no point."""
     for place, kind in enumerate(kinds):
-        kappa = drawn.loc[drawn["data"] == kind, "kappa"].median()
-        ratio = f"κ ≈ {_rough(kappa)}" if 0 < kappa < math.inf else ""
+        rows = of_panel[of_panel["data"] == kind]
+        drawn = rows[rows["rel_fro"] > 0]
+        kappa = drawn["kappa"].median()
+        ratio = f"κ ≈ {rough(kappa)}" if 0 < kappa < math.inf else ""
         axis.text(
-            place, 0.985, ratio if kind in set(drawn["data"]) else "not finite",
+            place, 0.985, ratio if len(drawn) else next(iter(annotate.without_error(rows, "rel_fro")), ""),
             transform=axis.get_xaxis_transform(), ha="center", va="top", fontsize=fontsize, color=style.MUTED,
         )  # fmt: skip
 
@@ -109,39 +116,36 @@ def _points(axis: Axes, of_dtype: pd.DataFrame, error: str, kinds: list[str], me
         )
 
 
-def _rough(value: float) -> str:
-    """A number to read at a glance: two digits, from a thousand on the nearest power of ten."""
+def rough(value: float) -> str:
+    """A number with two digits; from a thousand on, the nearest power of ten."""
     return number(value, 2) if value < 1000 else layout.power_of_ten(10.0 ** round(math.log10(value)))
 
 
-def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
-    """How far κ and the forms' two errors go from the tamest data to the wildest; first dtype."""
+def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """For the kinds of data with the smallest and the largest κ: `data`, `kappa`, and the largest errors of a form (of
+    a method, where there is no form: `of_forms`) in units of roundoff, `of_gradient` and `of_terms`; each is a list.
+    """
     drawn = scores[(scores["rel_fro"] > 0) & (scores["kappa"] > 0)]
     key = layout.panel_keys(drawn)[0]
     of_panel = layout.of_panel(drawn, key)
-    rows = words.forms(of_panel) if len(words.forms(of_panel)) else of_panel
-    whose = "of a form" if len(words.forms(of_panel)) else "of a method"
+    forms = selection.forms(of_panel)
+    rows = forms if len(forms) else of_panel
     kappas = rows.groupby("data")["kappa"].median().sort_values()
-    first, last = (rows[rows["data"] == data] for data in (kappas.index[0], kappas.index[-1]))
-    if len(kappas) == 1:
-        return f"For {words.where(key)}, {kappas.index[0]} data alone have an error."
-    of_terms, of_gradient = (
-        [number(part[name].max(), 2) for part in (first, last)] for name in ("bwd_fro_u", "rel_fro_u")
-    )
-    return (
-        f"For {words.where(key)} at n = {rows['size'].iloc[0]}, from {kappas.index[0]} to {kappas.index[-1]} data "
-        f"κ goes from {_rough(kappas.iloc[0])} to {_rough(kappas.iloc[-1])}, the largest relative error {whose} from "
-        f"{of_gradient[0]} u to {of_gradient[1]} u, that relative to its terms from {of_terms[0]} u to {of_terms[1]} u."
-    )
+    ends = kappas.iloc[[0, -1]] if len(kappas) > 1 else kappas
+    largest = rows.groupby("data")[["rel_fro_u", "bwd_fro_u"]].max().loc[ends.index]
+    return {
+        "where": key, "size": rows["size"].iloc[0], "of_forms": bool(len(forms)), "data": list(ends.index),
+        "kappa": list(ends), "of_gradient": list(largest["rel_fro_u"]), "of_terms": list(largest["bwd_fro_u"]),
+    }  # fmt: skip
 
 
-DATA = Figured(
+error_by_data = FigureEntry(
     "data",
     "Error by kind of data",
-    "Medians over seeds, in units of roundoff. Where terms cancel, the relative error can grow by κ = ‖B‖ ÷ ‖g*‖ "
-    "(B: the sum of the terms' absolute values), which is the data's doing; the error relative to the terms "
-    "is the method's, and smaller where what cancels was rounded alike. Dashed: u.",
+    "Medians over seeds, in units of roundoff u (dashed). Where terms cancel, the relative error can grow by "
+    "κ = ‖B‖ ÷ ‖g*‖ (B: sum of the absolute terms). This part comes from the data (conditioning); the lower panels "
+    "show the method's own error.",
     lambda cells, scores: by_data_frame(error_summary(cells, scores)),
-    error_by_data,
-    reading,
+    draw,
+    numbers,
 )

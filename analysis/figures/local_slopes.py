@@ -1,4 +1,4 @@
-"""Local slopes: how steeply time grows between every two successive sizes, and where that changes."""
+"""Local slopes: the exponent of time between successive sizes, and where it changes."""
 
 from __future__ import annotations
 
@@ -13,42 +13,39 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry
 from gradiometer.analysis.frames import SERIES
 from gradiometer.analysis.insights.scaling import local_exponents
-from gradiometer.analysis.text import exponent
 
 THEORY = (0, 1, 2, 3)
 
 
 def slopes_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The local exponents (`scaling.local_exponents`) of the forms and autograd, of the first wrt and shape,
-    with `breaks`: is the exponent of the interval before, from the same curve, apart from this one?
+    with `breaks`: whether the exponent differs significantly from the one before it on the same curve.
 
-    It is where their 95 % intervals do not overlap. The two share the time at the size between them, so their errors
-    are dependent; but the half-width of a difference is at most the sum of both half-widths whatever the dependence,
-    so what is called a break here is one at 95 % at least, each by itself.
+    It does where their 95 % intervals do not overlap. The two exponents share the time at the size between them, so
+    their errors are dependent. The half-width of a difference is at most the sum of both half-widths for every
+    dependence, so a break holds at 95 % or more.
     """
     of_first = layout.of_first(cells) if len(cells) else cells
-    found = local_exponents(words.own(of_first))
+    found = local_exponents(selection.forms_and_autograd(of_first))
     before = found.groupby([*SERIES, "method"], sort=False)[["size_to", "exponent_low", "exponent_high"]].shift()
     apart = (before["exponent_high"] < found["exponent_low"]) | (before["exponent_low"] > found["exponent_high"])
     return found.assign(breaks=apart & (before["size_to"] == found["size_from"]))
 
 
-@style.figure
-def local_slopes(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
-    """The exponent d log t / d log n between every two successive sizes, with its 95 % interval: a step over the sizes
-    it is of. Thin lines: the exponents 0 to 3. A ring marks a size at which the exponent changes by more than the
-    intervals allow. A panel per dtype; `slopes` of `slopes_frame`, of one problem and configuration.
+def draw(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
+    """The exponent d log t / d log n between successive sizes, with its 95 % interval, as steps. A circle marks a size
+    at which it changes significantly. A panel for each dtype and run; `slopes` of `slopes_frame`.
     """
     looks, shown = style.styles(methods), set(slopes["method"])
     keys = layout.panel_keys(slopes)
     sizes = sorted({*slopes["size_from"], *slopes["size_to"]})
     figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=layout.ENDS)
     low, high = (slopes["exponent"].agg(end) for end in ("min", "max"))
-    low = min(-0.4, low - 0.2, max(low - 1, slopes["exponent_low"].min()))  # a band of more than ±1 is cut
+    low = min(-0.4, low - 0.2, max(low - 1, slopes["exponent_low"].min()))  # bands wider than ±1 are cut off
     high = max(3.3, high + 0.2, min(high + 1, slopes["exponent_high"].max()))
     for axis, key in zip(axes, keys, strict=True):
         layout.size_axis(axis, sizes, crowd=10)
@@ -65,7 +62,7 @@ def local_slopes(slopes: pd.DataFrame, methods: style.Methods) -> Figure:
         axis.set_title(layout.panel_title(key))
     for axis in axes[::2]:
         axis.set_ylabel("local exponent of n")
-    legend.draw(figure, methods, shown, "ringed: a break point", layout.LEFT)
+    legend.draw(figure, methods, shown, "circle: the slope changes significantly", layout.LEFT)
     return figure
 
 
@@ -101,31 +98,31 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
     axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
 
-def reading(slopes: pd.DataFrame, methods: style.Methods) -> str:
-    """Each method's exponent over the last interval, and the break at which an exponent changes most; first dtype."""
+def numbers(slopes: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`exponents`: method → exponent with its interval between the two largest sizes, `start` and `stop`; `change`: the
+    largest significant change of an exponent, as method, size, and the exponents `before` and `after` that size.
+    """
     key = layout.panel_keys(slopes)[0]
     of_panel = layout.of_panel(slopes, key)
     last = of_panel[of_panel["size_to"] == of_panel["size_to"].max()]
-    powers = zip(last["method"], last["exponent"], last["exponent_low"], last["exponent_high"], strict=True)
-    parts = [f"{exponent(*power)} ({words.names([name])})" for name, *power in powers]
-    ends = f"between n = {last['size_from'].min()} and {last['size_to'].iloc[0]}"
-    now = f"{ends} time grows as n to the power {words.names(parts, most=len(parts))}"
-    step = of_panel["exponent"] - of_panel.groupby("method", sort=False)["exponent"].shift()
-    broken = of_panel.assign(step=step.abs())[of_panel["breaks"]].sort_values("step")
-    if broken.empty:
-        return f"For {words.where(key)}, {now}; no exponent is told apart from the one before it."
-    worst = broken.iloc[-1]
-    before = of_panel[(of_panel["method"] == worst["method"]) & (of_panel["size_to"] == worst["size_from"])].iloc[0]
-    change = f"at n = {worst['size_from']}, from {before['exponent']:.2f} to {worst['exponent']:.2f}"
-    return f"For {words.where(key)}, {now}; the largest break is {words.names([worst['method']])}'s {change}."
+    powers = zip(last["exponent"], last["exponent_low"], last["exponent_high"], strict=True)
+    found: dict[str, Any] = {"where": key, "exponents": dict(zip(last["method"], powers, strict=True))}
+    found |= {"start": last["size_from"].min(), "stop": last["size_to"].iloc[0]}
+    before = of_panel["exponent"].groupby([of_panel[name] for name in ("run_id", "method")], sort=False).shift()
+    broken = of_panel.assign(before=before, step=(of_panel["exponent"] - before).abs())[of_panel["breaks"]]
+    if len(broken):
+        worst = broken.sort_values("step").iloc[-1]
+        change = {"method": worst["method"], "size": worst["size_from"], "after": worst["exponent"]}
+        found["change"] = change | {"before": worst["before"]}
+    return found
 
 
-SLOPES = Figured(
+local_slopes = FigureEntry(
     "slopes",
     "Local slopes",
     "The exponent between successive sizes, log(t₂/t₁) ÷ log(n₂/n₁), with its 95 % interval; near 0 the fixed cost of "
-    "a call hides the work. Dashed: exponents 0 to 3. Ringed: a size on whose sides the 95 % intervals are apart.",
+    "a call dominates. Dashed: exponents 0 to 3. Circle: the slope changes significantly here.",
     slopes_frame,
-    local_slopes,
-    reading,
+    draw,
+    numbers,
 )

@@ -1,4 +1,4 @@
-"""Where a dtype runs out of range: the loss apart from the gradient."""
+"""The sizes from which the loss or a gradient leaves the range of its dtype."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry
 from gradiometer.analysis.frames import CELL, of_cells
 from gradiometer.analysis.scores import RANGE
-from gradiometer.analysis.text import listed, short
-from gradiometer.storage.schema import BASELINE, TIMED_DATA, data_kinds
+from gradiometer.analysis.text import short
+from gradiometer.storage.schema import TIMED_DATA, data_kinds
 
 MARKS: dict[str, dict[str, Any]] = {
     "finite": {"label": "gradient finite", "marker": "o", "color": "#b8b8b8", "markersize": 4.5},
-    "not finite": {"label": "gradient not finite", "marker": "s", "color": "#c1440e", "markersize": 7},
+    "zero": {"label": annotate.ZERO, "marker": "v", "color": "#7a3e9d", "markersize": 7.5},
+    "not finite": {"label": "overflow", "marker": "s", "color": "#c1440e", "markersize": 7},
     "spurious": {
-        "label": "gradient not finite, though a true entry there is representable",
-        "marker": "X", "color": style.INK, "markersize": 7.5,
+        "label": "overflow of a representable value", "marker": "X", "color": style.INK, "markersize": 7.5,
     },
 }  # fmt: skip
 LOSS: dict[str, Any] = {
@@ -30,28 +30,27 @@ LOSS: dict[str, Any] = {
 }  # fmt: skip
 
 ROWS_IN, LEGEND_IN = 2.45, 0.3
-"""Inches left of the panels, for the methods' names, and below them."""
+"""Room in inches left of the panels, for the names of the methods, and below them."""
 
 
 def frontier_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Every scored cell × data with `gradient` (a key of MARKS: the worst over seeds) and `loss_finite` (for all
-    seeds), of the wrt and dtypes in which anything is not finite; empty where all is.
+    seeds), of the wrt and dtypes in which anything is not finite or is zero; empty where nothing is.
     """
     seen = of_cells(scores, cells).dropna(subset=["finite", "loss_finite"]).fillna({"spurious": False})
     worst = seen[[*CELL, "data", *RANGE]].astype(dict.fromkeys(RANGE, bool))
     worst["gradient"] = worst["finite"].map({True: "finite", False: "not finite"})
     worst.loc[~worst["finite"] & worst["spurious"], "gradient"] = "spurious"
+    worst.loc[worst["finite"] & worst["zero"], "gradient"] = "zero"
     found = cells.merge(worst, on=CELL, how="inner")
     series = ["wrt", "dtype", "shape"]
-    failing = found.loc[~(found["finite"] & found["loss_finite"]), series].drop_duplicates()
+    failing = found.loc[(found["gradient"] != "finite") | ~found["loss_finite"], series].drop_duplicates()
     return found.merge(failing, on=series, how="inner")
 
 
-@style.figure
-def overflow_frontier(frontier: pd.DataFrame, methods: style.Methods) -> Figure:
-    """A mark for each method and size: is the gradient finite, and is the loss. A row of panels per wrt and dtype, a
-    column per kind of data (`frontier` of `frontier_frame`, of one problem and configuration). A place without a mark
-    was not scored.
+def draw(frontier: pd.DataFrame, methods: style.Methods) -> Figure:
+    """A mark for each method and size: the range of the gradient and of the loss. A row of panels for each wrt, dtype
+    and run, a column for each kind of data; `frontier` of `frontier_frame`. A place without a mark was not scored.
     """
     keys, kinds = layout.panel_keys(frontier), data_kinds(frontier["data"])
     names = [[name for name in methods if name in set(layout.of_panel(frontier, key)["method"])] for key in keys]
@@ -101,32 +100,27 @@ def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:
     axis.add_line(Line2D(lost["size"].to_numpy(), lost["row"].to_numpy(), linestyle="none", **LOSS))
 
 
-def reading(frontier: pd.DataFrame, methods: style.Methods) -> str:
-    """From which size on the loss and a gradient of the forms or autograd are lost, and which of these are to blame for
-    it; first dtype, uniform data.
+def numbers(frontier: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """On uniform data, for the forms and autograd: the smallest sizes at which the `loss` and a `gradient` are not
+    finite (null where all are), and the methods with a `spurious` overflow and with `zero` gradients; first dtype.
     """
     key = layout.panel_keys(frontier)[0]
-    of_panel = layout.of_panel(frontier, key)
-    own = (of_panel["family"] == "analytic") | (of_panel["method"] == BASELINE)
-    of_panel = of_panel[own & (of_panel["data"] == TIMED_DATA)]
+    of_panel = selection.forms_and_autograd(layout.of_panel(frontier, key))
+    of_panel = of_panel[of_panel["data"] == TIMED_DATA]
     lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
-    parts = [f"{what} at n = {rows['size'].min()}" for what, rows in lost.items() if len(rows)]
-    blamed = of_panel.loc[of_panel["gradient"] == "spurious", "method"].drop_duplicates()
-    blame = ""
-    if len(blamed):
-        blame = f"; {words.names(blamed)} {'lose' if len(blamed) > 1 else 'loses'} entries that are representable"
-    if not parts:
-        return f"For {words.where(key)} on {TIMED_DATA} data, the forms and {BASELINE} stay finite."
-    lost_at = f"the forms and {BASELINE} on {TIMED_DATA} data, the first that is not finite"
-    return f"For {words.where(key)}, of {lost_at}: {listed(parts)}{blame}."
+    firsts = {name: rows["size"].min() if len(rows) else None for name, rows in lost.items()}
+    marked = {
+        name: list(of_panel.loc[of_panel["gradient"] == name, "method"].unique()) for name in ("spurious", "zero")
+    }
+    return {"where": key, **firsts, **marked}
 
 
-OVERFLOW = Figured(
+overflow_frontier = FigureEntry(
     "overflow",
     "Overflow frontier",
-    "The worst over seeds; nothing stands where nothing was scored. A cross marks what the method is to blame for: "
-    "an entry that is not finite although the true value is representable.",
+    "The worst of the seeds. Empty: not measured. Cross: the method overflowed although the exact value is "
+    "representable. Triangle: every entry of the gradient is 0 although the true gradient is not.",
     frontier_frame,
-    overflow_frontier,
-    reading,
+    draw,
+    numbers,
 )

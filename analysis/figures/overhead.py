@@ -1,7 +1,8 @@
-"""Overhead against work: which sizes pay for dispatch rather than for arithmetic."""
+"""Overhead against work: the sizes at which a call pays for dispatch rather than for arithmetic."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,22 +11,22 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry
 from gradiometer.analysis.frames import SERIES, timed
 from gradiometer.analysis.insights.cause import costs
 from gradiometer.analysis.text import number
 
 STEPS = 24
 POOR = 0.25
-"""A fit that leaves a larger relative error at some size is said to be poor."""
+"""A fit with a larger relative error at some size is poor."""
 
 
 def overhead_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `explained.costs`
     (`work`, `overhead_s`, `cost_s`, `misfit`) and `work_s` = cost × work; those that have a fit.
     """
-    found = words.own(timed(layout.of_first(cells)))
+    found = selection.forms_and_autograd(timed(layout.of_first(cells)))
     found = found.merge(
         costs(found)[[*SERIES, "method", "work", "overhead_s", "cost_s", "misfit"]], on=[*SERIES, "method"]
     )
@@ -35,8 +36,8 @@ def overhead_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _knee(curve: pd.DataFrame) -> dict[str, float] | None:
-    """Where overhead = cost × work: `flops` and `size`, by log-linear interpolation between the sizes measured; None
-    where there is no such place among them.
+    """The knee, where overhead = cost × work: `flops` and `size`, interpolated log-linearly between measured sizes;
+    None where it is outside of them.
     """
     overhead, work_s = float(curve["overhead_s"].iloc[0]), curve["work_s"].to_numpy(float)
     if not 0 < work_s[0] <= overhead <= work_s[-1]:
@@ -52,11 +53,9 @@ def _fits(of_panel: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str,
         yield str(method), by_size, _knee(by_size)
 
 
-@style.figure
-def overhead(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
-    """Time of a call against its flops, both logarithmic, as points; the fit t = overhead + cost × work as a line, and
-    its knee, where both terms are equal, as a diamond. A panel per dtype. `fitted` of `overhead_frame`, of one problem
-    and configuration.
+def draw(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Time of a call against its flops as points, the fit t = overhead + cost × work as a line, and its knee, where
+    both terms are equal, as a diamond. A panel for each dtype and run; `fitted` of `overhead_frame`.
     """
     looks, shown = style.styles(methods), set(fitted["method"])
     keys = layout.panel_keys(fitted)
@@ -87,13 +86,13 @@ def overhead(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
     for axis in axes[::2]:
         axis.set_ylabel("time of a call (s, ms, µs)")
     poor = fitted.loc[fitted["misfit"] > POOR, [*SERIES, "method"]].drop_duplicates()
-    note = f"{len(poor)} of the fits leave more than {POOR:.0%} at some size" if len(poor) else ""
+    note = f"{len(poor)} fits have an error above {POOR:.0%} at some size" if len(poor) else ""
     legend.draw(figure, methods, shown, note, layout.LEFT)
     return figure
 
 
 def _line(curve: pd.DataFrame) -> tuple[Any, Any]:
-    """The fit between the sizes measured: flops, and overhead + cost × work, whose logs are linear between them."""
+    """The fit between the measured sizes: flops and time; log work is linear in log flops between them."""
     flops = curve["flops"].to_numpy(float)
     grid = np.geomspace(flops[0], flops[-1], STEPS)
     with np.errstate(divide="ignore"):
@@ -101,31 +100,27 @@ def _line(curve: pd.DataFrame) -> tuple[Any, Any]:
     return grid, float(curve["overhead_s"].iloc[0]) + work_s
 
 
-def reading(fitted: pd.DataFrame, methods: style.Methods) -> str:
-    """Up to which size each method's call is mostly overhead; first wrt and dtype."""
+def numbers(fitted: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`until`: method → the size at its knee, 0 where overhead is never half of a call, infinity where it always is;
+    `misfit`: the largest relative error of a fit, and whether it is `poor`.
+    """
     key = layout.panel_keys(fitted)[0]
     of_panel = layout.of_panel(fitted, key)
-    parts = [f"{words.names([method])} {_until(curve, knee)}" for method, curve, knee in _fits(of_panel)]
+    until = {
+        method: knee["size"] if knee else 0.0 if curve["overhead_s"].iloc[0] < curve["work_s"].iloc[0] else math.inf
+        for method, curve, knee in _fits(of_panel)
+    }
     misfit = of_panel["misfit"].max()
-    poor = f" (the fits leave up to {misfit:.0%} of a time)" if misfit > POOR else ""
-    return (
-        f"For {words.where(key)}, more than half of a call is overhead for {words.names(parts, most=len(parts))}{poor}."
-    )
+    return {"where": key, "until": until, "misfit": misfit, "poor": misfit > POOR}
 
 
-def _until(curve: pd.DataFrame, knee: dict[str, float] | None) -> str:
-    if knee:
-        return f"up to n ≈ {number(knee['size'], 2)}"
-    return "at no size measured" if curve["overhead_s"].iloc[0] < curve["work_s"].iloc[0] else "at every size measured"
-
-
-OVERHEAD = Figured(
+overhead = FigureEntry(
     "overhead",
     "Overhead against work",
-    "Points: times measured. Lines: t = overhead + cost × work, fitted over the sizes in relative error; work is "
-    "flops, or bytes where those limit the largest size. Diamond: the knee, where overhead and cost × work are equal; "
-    "to its left a call is mostly overhead.",
+    "Points: measured times. Lines: t = overhead + cost × work, fitted by relative error; work is flops, or bytes "
+    "where bandwidth limits the largest size. Diamond: the knee, where overhead and cost × work are equal; to its left "
+    "a call is mostly overhead.",
     overhead_frame,
-    overhead,
-    reading,
+    draw,
+    numbers,
 )

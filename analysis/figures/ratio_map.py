@@ -13,37 +13,36 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn import blend_palette
 
-from gradiometer.analysis.drawing import layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.drawing import layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
 from gradiometer.analysis.frames import timed
 from gradiometer.analysis.insights.decision import verdicts
-from gradiometer.analysis.text import counted, number, short
+from gradiometer.analysis.text import number, short
 from gradiometer.storage.schema import BASELINE
 
 COLORS = blend_palette(["#0f6ea8", "#7fb8d8", "#f7f7f7", "#eeb479", "#b8560b"], as_cmap=True)
 UNTIMED = "#b4b4b4"
 RATIO = ("ratio", "ratio_low", "ratio_high")
 SHORT = {"nonfinite": "not finite", "unsupported": "unsup.", "interrupted": "interr."}
-"""Statuses as a tile says them, where it does not by their names."""
+"""Abbreviations of statuses in tiles."""
 LABELS_IN, TILE_IN, BAR_IN = 1.72, 0.27, 0.5
-"""Inches for the rows' labels, a row of tiles, and the scale of colours below."""
+"""Room in inches for row labels, a row of tiles, and the colour scale."""
 
 
 def ratio_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The cells of the forms, with their `verdict` against autograd, each by itself; none where none has a ratio.
+    """The cells of the forms with their `verdict` against autograd; none where none has a ratio.
 
-    Of a gradient that is not finite, or wrong, there is no ratio: however fast, it is no gain.
+    A gradient that is not finite or is wrong has no ratio, because its speed is no gain.
     """
-    found = words.forms(timed_or_not(cells, scores))
+    found = selection.forms(timed_or_not(cells, scores))
     found = found.assign(**{name: found[name].where(found["status"] == "ok") for name in RATIO})
     return found.assign(verdict=verdicts(found)) if (timed(found)["ratio"] > 0).any() else found.head(0)
 
 
-@style.figure
-def ratio_map(forms: pd.DataFrame, methods: style.Methods) -> Figure:
-    """A tile per size (column), wrt and dtype (row), a panel per form: its time over autograd's, on a logarithmic
-    scale of colours about 1. Hatched: same, or undecided. Grey: no ratio, by its status. `forms` of `ratio_frame`, of
-    one problem and configuration.
+def draw(forms: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Time over autograd's as a coloured tile for each size (column), wrt, dtype and run (row), a panel for each form.
+
+    Hatched tiles are the same or undecided; grey tiles have no ratio and show the status. `forms` of `ratio_frame`.
     """
     names = [name for name in methods if name in set(forms["method"])]
     keys, sizes = layout.panel_keys(forms), sorted(set(forms["size"]))
@@ -72,7 +71,7 @@ def ratio_map(forms: pd.DataFrame, methods: style.Methods) -> Figure:
 
 
 def _shade(ratio: float, most: float) -> str:
-    """The colour of a ratio, where the scale goes from 1/most to most."""
+    """The colour of a ratio on the scale from 1/most to most."""
     return str(to_hex(COLORS((math.log(ratio) / math.log(most) + 1) / 2)))
 
 
@@ -106,7 +105,7 @@ def _tiles(axis: Axes, of_form: pd.DataFrame, keys: list[layout.Key], sizes: lis
 
 
 def _scale(figure: Figure, most: float) -> None:
-    """The scale of colours along the bottom, and what hatched and grey tiles are."""
+    """The colour scale along the bottom, and the legend of hatched and grey tiles."""
     wide, tall = figure.get_size_inches()
     left, steps, step, y = LABELS_IN, 24, 0.11, 0.28
     patch: dict[str, Any] = {"transform": figure.transFigure, "linewidth": 0}
@@ -135,34 +134,29 @@ def _scale(figure: Figure, most: float) -> None:
         left += legend.LETTER_IN * len(name) + 0.3
 
 
-def reading(forms: pd.DataFrame, methods: style.Methods) -> str:
-    """How many of the forms' ratios are faster, slower and neither, and the ends of their range."""
+def numbers(forms: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`verdicts`: how many ratios are faster, slower, same, undecided; `smallest` and `largest`: ratio, method, wrt,
+    dtype, shape and size; `without`: how many forms have no ratio.
+    """
     compared = timed(forms)
     compared = compared[compared["ratio"] > 0].sort_values("ratio")
-    told = compared["verdict"].where(compared["verdict"].isin(["faster", "slower"]), "not told apart")
-    counts = {name: int(count) for name in ("faster", "slower", "not told apart") if (count := (told == name).sum())}
-    ends = [f"{number(cell['ratio'])} ({_which(cell)})" for cell in (compared.iloc[0], compared.iloc[-1])]
-    ratios = f"Of {len(compared)} ratios of the forms to {BASELINE}, each by itself, {counted(dict(_verbs(counts)))}"
-    without = len(forms) - len(compared)
-    lost = f"; {without} more have none" if without else ""
-    return f"{ratios}; they go from {' to '.join(ends)}{lost}." if len(compared) > 1 else f"The one ratio is {ends[0]}."
+    counts = compared["verdict"].value_counts()
+    names = ("faster", "slower", "same", "undecided")
+    ends = compared[["ratio", "method", "wrt", "dtype", "shape", "size"]].iloc[[0, -1]].to_dict("records")
+    return {
+        "verdicts": {name: int(counts[name]) for name in names if name in counts},
+        "smallest": ends[0],
+        "largest": ends[1],
+        "without": len(forms) - len(compared),
+    }
 
 
-def _verbs(counts: dict[str, int]) -> list[tuple[str, int]]:
-    return [(f"{'is' if count == 1 else 'are'} {name}", count) for name, count in counts.items()]
-
-
-def _which(cell: pd.Series) -> str:
-    shape = f", {cell['shape']}" if cell["shape"] else ""
-    return f"{words.names([cell['method']])}, {short(cell['wrt'], 40)}, {cell['dtype']}{shape}, n = {cell['size']}"
-
-
-RATIO_MAP = Figured(
+ratio_map = FigureEntry(
     "ratio_map",
     "Ratio to autograd, size by dtype",
-    "Time over autograd's, paired, of each form: below 1 (blue) is faster, above (orange) slower, on a logarithmic "
-    "scale. Verdicts are from each tile's own 95 % interval; nothing is left out.",
+    "Time of each form over autograd's (paired): below 1 (blue) is faster, above 1 (orange) slower, on a logarithmic "
+    "scale. Hatched: same or undecided. Verdicts are corrected for multiple comparisons, as in the tables.",
     ratio_frame,
-    ratio_map,
-    reading,
+    draw,
+    numbers,
 )

@@ -1,4 +1,4 @@
-"""Speed against error: the study's question in one figure."""
+"""Speed against error: time and precision of all methods in one figure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured, timed_and_scored
+from gradiometer.analysis.drawing import annotate, layout, legend, style
+from gradiometer.analysis.drawing.entry import FigureEntry, timed_and_scored
 from gradiometer.analysis.drawing.pareto import on_front
 from gradiometer.analysis.frames import timed
 from gradiometer.analysis.text import counted
@@ -27,47 +27,51 @@ RING: dict[str, Any] = {
 
 
 def _points(cells: pd.DataFrame) -> pd.DataFrame:
-    """The timed and scored cells of the first wrt and shape, largest size first, with `front`: on the Pareto front of
-    their size and dtype.
+    """The timed and scored cells of the first wrt and shape, largest size first, with `front`: whether a method is
+    Pareto-optimal at its size and dtype.
     """
     found = timed(layout.of_first(cells))
     found = found[found["rel_fro"] > 0].sort_values("size", ascending=False, kind="stable")
-    front = [on_front(of_case) for _, of_case in found.groupby(["size", "dtype"])]
+    front = [on_front(of_case) for _, of_case in found.groupby(["run_id", "size", "dtype"])]
     return found.assign(front=pd.concat(front) if front else pd.Series(dtype=bool))
 
 
-@style.figure
-def speed_against_error(cells: pd.DataFrame, methods: style.Methods) -> Figure:
-    """Relative error against time of a call, both logarithmic: to the left is faster, below is more precise.
+def draw(cells: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Relative error against time of a call, for the first wrt. A panel for each size (the largest first) and run holds
+    every dtype, with its unit roundoff as a dashed line.
 
-    A panel per size, the largest first, of the first wrt; every dtype in one, its unit roundoff as a dashed line.
-    `cells` (of `frames.with_error`) are of one problem and configuration. Bars are the time's 95 % interval
-    and the error's range over seeds; a ring marks the methods on the Pareto front of their dtype (`pareto.on_front`).
+    `cells` of `frames.with_error`. Bars: 95 % interval of the time and range of the error over seeds. Circles mark the
+    methods that are Pareto-optimal in their dtype (`pareto.on_front`).
     """
     looks = style.styles(methods)
     of_wrt, points = layout.of_first(cells), _points(cells)
     shown = set(points["method"])
-    sizes = list(dict.fromkeys(points["size"]))[:MOST_PANELS]
+    runs = list(dict.fromkeys(points["run_id"]))
+    panels = [(size, run) for size in dict.fromkeys(points["size"]) for run in runs][:MOST_PANELS]
+    sizes = {size for size, _ in panels}
     points = points[points["size"].isin(sizes)]
     figure, axes = layout.panels(
-        max(len(sizes), 1), legend.height(methods, shown), share_y=True, beside=layout.NAMES, named=True
+        max(len(panels), 1), legend.height(methods, shown), share_y=True, beside=layout.NAMES, named=True
     )
     errors = points[["rel_fro", "rel_fro_low", "rel_fro_high"]].to_numpy().ravel()
     roundoffs = [DTYPES[dtype].unit_roundoff for dtype in set(points["dtype"]) & set(DTYPES)]
     layout.log_scale(axes, "y", [*errors, *roundoffs], layout.power_of_ten)
-    for axis, size in zip(axes, sizes, strict=False):
-        of_size = points[points["size"] == size]
+    for axis, (size, run) in zip(axes, panels, strict=False):
+        of_size = points[(points["size"] == size) & (points["run_id"] == run)]
         times = of_size[["time_s", "time_low_s", "time_high_s"]].to_numpy().ravel()
         layout.log_scale([axis], "x", times, layout.time_tick)
         _draw(axis, of_size, looks)
         dtypes = layout.by_dtype(of_size["dtype"])
         annotate.name_ends(axis, [end for dtype in dtypes for end in annotate.roundoff(axis, dtype)])
         axis.set_xlabel("time of a call (s, ms, µs)", fontsize=9 if axis is axes[0] else 8)
-        axis.set_title(layout.panel_title([str(of_size["wrt"].iloc[0]), str(of_size["shape"].iloc[0]), f"n = {size}"]))
+        parts = (of_size["wrt"].iloc[0], of_size["shape"].iloc[0], f"n = {size}", run if len(runs) > 1 else "")
+        axis.set_title(layout.panel_title([str(part) for part in parts]))
     axes[0].set_ylabel("relative error of the gradient (no unit)")
     scorable = of_wrt[of_wrt["dtype"].isin(set(points["dtype"])) & of_wrt["size"].isin(sizes)]
     absent = scorable[~scorable.index.isin(points.index)]
-    failed = annotate.reasons(absent.assign(status=absent["status"].replace("ok", "nonfinite")))
+    exact, undefined = absent["rel_fro"] == 0, absent["rel_fro"].isna() & (absent["seeds"] > 0)
+    why = absent["status"].mask(exact, "exact").mask(undefined & (absent["status"] == "ok"), annotate.TRUE_ZERO)
+    failed = annotate.reasons(absent.assign(status=why.replace("ok", "not scored")))
     note = f"not drawn: {counted(failed)}" if failed else ""
     legend.draw(figure, methods, shown, note, layout.LEFT)
     return figure
@@ -87,30 +91,23 @@ def _places(points: pd.DataFrame) -> Any:
     return points[["time_s", "rel_fro"]].to_numpy().T
 
 
-def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
-    """Which methods are on the Pareto front at the largest size; first wrt and dtype."""
+def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`front`: the Pareto-optimal methods at the largest `size`, fastest first, of so many `methods`; first dtype."""
     points = _points(cells)
-    dtype = layout.by_dtype(points["dtype"])[0]
-    of_dtype = points[points["dtype"] == dtype]
-    case = of_dtype[of_dtype["size"] == of_dtype["size"].max()]
-    key, size = layout.panel_keys(case)[0], case["size"].iloc[0]
-    front = case[case["front"]]
-    if len(case) == 1:
-        return f"For {words.where(key)} at n = {size}, {words.names(case['method'])} alone has a time and an error."
-    if len(front) == len(case):
-        return f"For {words.where(key)} at n = {size}, none of the {len(case)} methods is beaten by another."
-    who = words.names(front.sort_values("time_s")["method"])
-    unbeaten = f"{who} {'is' if len(front) == 1 else 'are'} beaten by no other in time and error"
-    return f"For {words.where(key)} at n = {size}, of {len(case)} methods {unbeaten}."
+    key = layout.panel_keys(points)[0]
+    of_panel = layout.of_panel(points, key)
+    case = of_panel[of_panel["size"] == of_panel["size"].max()]
+    front = case[case["front"]].sort_values("time_s")["method"]
+    return {"where": key, "size": case["size"].iloc[0], "methods": len(case), "front": list(front)}
 
 
-SPEED_ERROR = Figured(
+speed_against_error = FigureEntry(
     "speed_error",
     "Speed against error",
     "Left is faster, below is more precise. Dashed: unit roundoff u of each dtype (u f32: of float32). Bars: 95 % "
-    "interval of the time, range of the error over seeds. Ringed: on the Pareto front of its dtype, as no other method "
-    "is told apart as better in one of the two and is no worse in the other.",
+    "interval of the time, range of the error over seeds. Circle: Pareto-optimal in its dtype, because no other method "
+    "is significantly better in one of the two and not worse in the other.",
     timed_and_scored,
-    speed_against_error,
-    reading,
+    draw,
+    numbers,
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
 from gradiometer.analysis.frames import timed
-from gradiometer.analysis.insights.decision import verdicts
+from gradiometer.analysis.insights.decision import verdicts, with_fastest
 from gradiometer.analysis.text import number
 from gradiometer.storage.schema import BASELINE
 
@@ -18,10 +20,9 @@ def _compared(cells: pd.DataFrame) -> pd.DataFrame:
     return found[found["ratio"] > 0]
 
 
-@style.figure
-def speedup(cells: pd.DataFrame, methods: style.Methods) -> Figure:
-    """autograd's time over the method's against size: above 1 the method is faster. The band is the 95 % interval of
-    their paired ratio; `cells` are of one problem and configuration, a panel per wrt and dtype.
+def draw(cells: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Speed-up (autograd's time over the method's) against size, with the 95 % interval of the paired ratio as a band.
+    A panel for each wrt, dtype and run.
     """
     looks = style.styles(methods)
     others = cells[cells["method"] != BASELINE]
@@ -46,71 +47,43 @@ def speedup(cells: pd.DataFrame, methods: style.Methods) -> Figure:
         axis.set_title(layout.panel_title(key))
     axes[0].set_ylabel("speed-up: autograd's time ÷ the method's")
     absent = others[~others.index.isin(compared.index)]
-    missing = absent.assign(status=absent["status"].replace("ok", f"as {BASELINE} has no time"))
+    missing = absent.assign(status=absent["status"].replace("ok", f"without a time of {BASELINE}"))
     note = annotate.missing("a ratio", annotate.reasons(missing))
     legend.draw(figure, methods, shown, note, layout.LEFT)
     return figure
 
 
-def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
-    """Which form is fastest where, and which falls behind autograd and by how much; of the first wrt and dtype."""
+def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`fastest`: form → sizes at which it is faster than every other form; `slower`: the form with the largest ratio
+    among those slower than autograd, its `sizes`, and its largest `ratio` at `size`; `all_faster`: whether every form
+    is faster at every size; `last`: the form, size, ratio and verdict at the largest size, where there is one form.
+    """
     key = layout.panel_keys(cells)[0]
-    forms = words.forms(layout.of_panel(_compared(cells), key))
+    forms = with_fastest(selection.forms(layout.of_panel(_compared(cells), key)))
+    found: dict[str, Any] = {"where": key, "measured": sorted(set(forms["size"])), "forms": forms["method"].nunique()}
     if forms.empty:
-        return words.nothing(f"a time beside {BASELINE}'s", key)
-    measured = sorted(set(forms["size"]))
-    ends = [part for part in (_fastest(forms, measured), _behind(forms, measured)) if part]
-    return f"For {words.where(key)}, {'; '.join(ends)}."
+        return found
+    forms = forms.assign(verdict=verdicts(forms))
+    rivals = ~forms["is_fastest"] & (forms["behind"] != "slower")
+    alone = forms[forms["is_fastest"] & ~forms["size"].isin(forms.loc[rivals, "size"])]
+    found["fastest"] = {str(form): sorted(rows["size"]) for form, rows in alone.groupby("method", sort=False)}
+    last = forms.sort_values("size").iloc[-1]
+    found["last"] = {name: last[name] for name in ("method", "size", "ratio", "verdict")}
+    found["all_faster"] = bool((forms["verdict"] == "faster").all())
+    slower = forms[forms["verdict"] == "slower"].sort_values("ratio")
+    if len(slower):
+        worst = slower.iloc[-1]
+        sizes = sorted(slower.loc[slower["method"] == worst["method"], "size"])
+        found["slower"] = {"form": worst["method"], "sizes": sizes, "ratio": worst["ratio"], "size": worst["size"]}
+    return found
 
 
-def _fastest(forms: pd.DataFrame, measured: list[int]) -> str:
-    """The forms that are told apart from every other as the fastest, and at which sizes."""
-    alone: dict[str, list[int]] = {}
-    for size, of_size in forms.groupby("size"):
-        best = of_size.sort_values("ratio").iloc[0]
-        rivals = of_size[(of_size["method"] != best["method"]) & ~(of_size["ratio_low"] > best["ratio_high"])]
-        if rivals.empty:
-            alone.setdefault(str(best["method"]), []).append(int(str(size)))
-    if forms["method"].nunique() == 1:
-        ratio = forms.sort_values("size").iloc[-1]
-        gain = f"{number(1 / ratio['ratio'])} times as fast as {BASELINE} at n = {ratio['size']}"
-        told = verdicts(forms.sort_values("size")).iloc[-1]
-        apart = gain if told in ("faster", "slower") else f"not told apart from {BASELINE} at n = {ratio['size']}"
-        return f"{words.names([ratio['method']])}, the only form, is {apart}"
-    if not alone:
-        return f"no form is told apart from the others as the fastest at {words.at(measured, measured)}"
-    who = [f"{words.names([name])} is the fastest form at {words.at(sizes, measured)}" for name, sizes in alone.items()]
-    return ", ".join(who)
-
-
-def _behind(forms: pd.DataFrame, measured: list[int]) -> str:
-    """The form that takes the most of autograd's time, where one is slower; else what all of them are."""
-    told = forms.assign(verdict=verdicts(forms))
-    slower = told[told["verdict"] == "slower"]
-    if slower.empty:
-        every = (told["verdict"] == "faster").all()
-        return (
-            f"every form is faster than {BASELINE} at every size"
-            if every
-            else f"none is told apart as slower than {BASELINE}"
-        )
-    worst = slower.sort_values("ratio").iloc[-1]
-    sizes = sorted(slower.loc[slower["method"] == worst["method"], "size"])
-    falls = f"is slower than {BASELINE} at {words.at(sizes, measured)}"
-    if len(sizes) < len(measured) and sizes == measured[-len(sizes) :]:
-        falls = f"falls behind {BASELINE} at n = {sizes[0]}"
-    most = f" and takes {number(worst['ratio'])} times its time at n = {worst['size']}"
-    if len(sizes) == 1:
-        most = f", where it takes {number(worst['ratio'])} times its time"
-    return f"{words.names([worst['method']])} {falls}{most}"
-
-
-SPEEDUP = Figured(
+speedup = FigureEntry(
     "speedup",
     "Speed-up over autograd",
-    "Above the thick line the method is faster than autograd. Bands: 95 % interval of the paired ratio, where it is "
-    "wider than the line.",
+    "Above the thick line a method is faster than autograd. Bands: 95 % interval of the paired ratio; not drawn where "
+    "narrower than the line.",
     timed_or_not,
-    speedup,
-    reading,
+    draw,
+    numbers,
 )

@@ -10,27 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured, timed_or_not
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
 from gradiometer.analysis.frames import timed
 from gradiometer.analysis.insights.scaling import tail_exponents
-from gradiometer.analysis.text import exponent, seconds
 
 SLOPES = {2: "n²", 3: "n³"}
 
 
-@style.figure
-def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
-    """Time of a call against size, both logarithmic, a line per method with its 95 % interval; a panel per wrt, dtype.
+def draw(cells: pd.DataFrame, methods: style.Methods) -> Figure:
+    """Time of a call against size, with its 95 % interval as a band. A panel for each wrt, dtype and run.
 
-    `cells` are of one problem and configuration. Where methods have no time, ×k counts them along the top.
+    Along the top, ×k counts the methods without a time.
     """
     looks = style.styles(methods)
     measured = timed(cells)
     keys, shown = layout.panel_keys(cells), set(measured["method"])
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
     names = ("time_s", "time_low_s", "time_high_s")
-    room = measured["time_s"].min() / 2  # for what n² and n³ look like
+    room = measured["time_s"].min() / 2  # for the lines of n² and n³
     layout.log_scale(axes, "y", [room, *measured[list(names)].to_numpy().ravel()], layout.time_tick)
     for axis, key in zip(axes, keys, strict=True):
         of_panel, found = layout.of_panel(cells, key), layout.of_panel(measured, key)
@@ -50,14 +48,14 @@ def time_against_size(cells: pd.DataFrame, methods: style.Methods) -> Figure:
 
 
 def _slopes(axis: Axes, fastest: pd.Series[float]) -> None:
-    """What n² and n³ look like: thin lines below the curves (`fastest`, by size) that meet at the largest size."""
+    """Thin lines of slope n² and n³ below the curves (`fastest`, by size), which meet at the largest size."""
     bottom, sizes = axis.get_ylim()[0], fastest.index.to_numpy(float)
     largest = sizes[-1]
     start = 0.7 * float((fastest * (largest / sizes) ** 2).min())
     if len(sizes) < 2 or start <= bottom:
         return
     ends = {power: max(sizes[0], largest * (bottom / start) ** (1 / power)) for power in SLOPES}
-    if np.log2(ends[3] / ends[2]) < 0.5:  # too near to be told apart and named
+    if np.log2(ends[3] / ends[2]) < 0.5:  # too close to be named
         return
     place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
     for power, name in SLOPES.items():
@@ -67,37 +65,31 @@ def _slopes(axis: Axes, fastest: pd.Series[float]) -> None:
         axis.annotate(name, (end, y), (-3, 2), fontsize=7.5, color=style.MUTED, **place)
 
 
-def reading(cells: pd.DataFrame, methods: style.Methods) -> str:
-    """How the forms' and autograd's times grow over the largest sizes, of the first wrt and dtype."""
+def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`exponents`: method → exponent of n over the largest sizes, with its interval, of the forms and autograd, between
+    the sizes `start` and `stop`. Where none can be fitted, `shortest`: method, size and time with its interval.
+    """
     key = layout.panel_keys(cells)[0]
-    found = words.own(layout.of_panel(timed(cells), key))
-    if found.empty:
-        return words.nothing("a time", key)
-    grown = tail_exponents(found)
+    found = selection.forms_and_autograd(layout.of_panel(timed(cells), key))
+    grown = tail_exponents(found) if len(found) else found
     if len(grown):
-        largest = grown["size_to"].max()
-        of_tail = grown[grown["size_to"] == largest]
-        powers = zip(
-            of_tail["method"], of_tail["exponent"], of_tail["exponent_low"], of_tail["exponent_high"], strict=True
-        )
-        parts = [f"{exponent(*power)} ({words.names([name])})" for name, *power in powers]
-        since = f"from n = {of_tail['size_from'].min()} to {largest}"
-        return f"For {words.where(key)}, {since}, time grows as n to the power {words.names(parts, most=len(parts))}."
-    of_size = found[found["size"] == found["size"].max()].sort_values("time_s")
-    best, size = of_size.iloc[0], of_size["size"].iloc[0]
-    level = of_size.iloc[1:][~(of_size.iloc[1:]["time_low_s"] > best["time_high_s"])]
-    apart = f", not told apart from that of {words.names(level['method'], 'or')}" if len(level) else ""
-    time = seconds(best["time_s"], best["time_low_s"], best["time_high_s"])
-    least = "the shortest time" if len(of_size) > 1 else "the time"
-    return f"For {words.where(key)}, {least} at n = {size} is {time} ({words.names([best['method']])}){apart}."
+        last = grown[grown["size_to"] == grown["size_to"].max()]
+        powers = zip(last["exponent"], last["exponent_low"], last["exponent_high"], strict=True)
+        exponents = dict(zip(last["method"], powers, strict=True))
+        return {"where": key, "exponents": exponents, "start": last["size_from"].min(), "stop": last["size_to"].iloc[0]}
+    if found.empty:
+        return {"where": key}
+    best = found[found["size"] == found["size"].max()].sort_values("time_s").iloc[0]
+    names = ("method", "size", "time_s", "time_low_s", "time_high_s")
+    return {"where": key, "shortest": {name: best[name] for name in names}}
 
 
-TIME = Figured(
+time_against_size = FigureEntry(
     "time",
     "Time against size",
-    "Time of one call, less that of an empty call. Bands: 95 % interval over processes, where it is wider than the "
-    "line. Dotted: how n² and n³ grow.",
+    "Time of one call less the time of an empty call. Bands: 95 % interval over processes; not drawn where it is "
+    "narrower than the line. Dotted: slopes of n² and n³.",
     timed_or_not,
-    time_against_size,
-    reading,
+    draw,
+    numbers,
 )

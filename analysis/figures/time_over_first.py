@@ -1,8 +1,7 @@
-"""The time of runs over another's, by family of methods and size. Not of one problem, so not in FIGURES."""
+"""Time of runs relative to the first run, by family of methods and size. Part of comparisons, not of FIGURES."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,18 +10,18 @@ from matplotlib.figure import Figure
 
 from gradiometer.analysis.drawing import annotate, layout, style
 from gradiometer.analysis.drawing.legend import FAMILIES
-from gradiometer.analysis.text import interval, number, short
+from gradiometer.analysis.text import number, short
 
 MARKERS = "osD^vP<>X"
 NAME_ENDS = (8, 11)
-"""Letters of a long name's beginning and end that are shown: runs' names differ at the end."""
+"""Letters of a long name that are shown from its beginning and end; names of runs differ at the end."""
 
 
 def time_over_first(sizes: pd.DataFrame) -> Figure:
-    """The geometric mean of a run's times over the first run's against size, with its 95 % interval: a panel per
-    family, a line per run. Below 1 the run is faster.
+    """Geometric mean of each run's times over the first run's, against size, with its 95 % interval. A panel for each
+    family, a line for each run; below 1 the run is faster.
 
-    `sizes` has run, family, size, ratio, ratio_low and ratio_high, as `compare.comparison` makes them. Raises
+    `sizes` has run, family, size, ratio, ratio_low and ratio_high, as in `compare.comparison.Comparison.sizes`. Raises
     ValueError where it is empty.
     """
     if sizes.empty:
@@ -52,7 +51,7 @@ def time_over_first(sizes: pd.DataFrame) -> Figure:
             pairs = zip(last["run"], last["ratio"], strict=True)
             annotate.name_ends(axis, [annotate.End(ratio, _named(run), looks[run]) for run, ratio in pairs])
             axis.set_title(FAMILIES.get(family, short(family, 24)))
-        axes[0].set_ylabel("time ÷ the first run's")
+        axes[0].set_ylabel("time ÷ time of the first run")
     return figure
 
 
@@ -61,17 +60,10 @@ def _named(run: str) -> str:
     return run if len(run) <= first + last + 1 else f"{run[:first]}…{run[-last:]}"
 
 
-def reading(sizes: pd.DataFrame) -> str:
-    """From which ratio to which the leading family goes, for each run."""
+def numbers(sizes: pd.DataFrame) -> dict[str, Any]:
+    """`family`: the first that occurs; `runs`: run → size, ratio and interval at the smallest and the largest size."""
     family = next((name for name in FAMILIES if name in set(sizes["family"])), "")
-    parts = []
-    for run, rows in sizes[sizes["family"] == family].sort_values("size").groupby("run", sort=False):
-        ends = [
-            f"{_ratio(row)} at n = {row['size']}" for row in rows.iloc[[0, -1]].drop_duplicates().to_dict("records")
-        ]
-        parts.append(f"{short(run, 60)} takes {' and '.join(ends)}")
-    return f"{FAMILIES.get(family, family)}, times the first run's time: {'; '.join(parts)}."
-
-
-def _ratio(row: Mapping[Any, Any]) -> str:
-    return interval(row["ratio"], row["ratio_low"], row["ratio_high"])
+    names = ["size", "ratio", "ratio_low", "ratio_high"]
+    of_runs = sizes[sizes["family"] == family].sort_values("size").groupby("run", sort=False)
+    ends = {str(run): rows[names].iloc[[0, -1]].drop_duplicates().to_dict("records") for run, rows in of_runs}
+    return {"family": family, "runs": ends}

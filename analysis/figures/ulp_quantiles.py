@@ -1,14 +1,16 @@
-"""Error in units in the last place against size: how it is spread over the gradient's entries."""
+"""Errors of the gradient's entries in units in the last place (ULP) against size."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradiometer.analysis.drawing import annotate, layout, legend, style, words
-from gradiometer.analysis.drawing.entry import Figured
+from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing.entry import FigureEntry
 from gradiometer.analysis.frames import error_summary
 from gradiometer.analysis.text import number
 from gradiometer.storage.schema import TIMED_DATA
@@ -18,15 +20,15 @@ def ulp_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """The `scores` of the forms and autograd on uniform data, of the first wrt; empty where none has one in ULP."""
     if scores.empty:
         return scores
-    found = words.own(scores[(scores["data"] == TIMED_DATA) & (scores["wrt"] == scores["wrt"].iloc[0])])
+    found = selection.forms_and_autograd(
+        scores[(scores["data"] == TIMED_DATA) & (scores["wrt"] == scores["wrt"].iloc[0])]
+    )
     return found if (found["ulp_max"] > 0).any() else found.head(0)
 
 
-@style.figure
-def ulp_quantiles(scores: pd.DataFrame, methods: style.Methods) -> Figure:
-    """ULP error of the gradient's entries against size: a band from the median entry to the 99th percentile, the worst
-    entry of any seed above it as a dotted line. A panel per dtype, of one problem, configuration and wrt
-    (`scores` of `ulp_frame`).
+def draw(scores: pd.DataFrame, methods: style.Methods) -> Figure:
+    """ULP error of the gradient's entries against size: a band from the median entry to the 99th percentile, and the
+    worst entry of all seeds as a dotted line. A panel for each dtype and run; `scores` of `ulp_frame`.
     """
     looks = style.styles(methods)
     drawn, shown = scores[scores["ulp_max"] > 0], set(scores["method"])
@@ -64,31 +66,27 @@ def ulp_quantiles(scores: pd.DataFrame, methods: style.Methods) -> Figure:
     return figure
 
 
-def reading(scores: pd.DataFrame, methods: style.Methods) -> str:
-    """Within how many ULP half, 99 % and all of the entries are at the largest size; first dtype."""
+def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
+    """`half`, `most`, `all`: errors in ULP that bound half, 99 % and all of the entries at the largest `size`, for
+    every one of the `methods`; first dtype.
+    """
     found = scores[scores["ulp_max"] > 0]
     key = layout.panel_keys(found)[0]
     of_panel = layout.of_panel(found, key)
-    size = of_panel["size"].max()
-    at_size = of_panel[of_panel["size"] == size]
-    half, most, all_of_them = (number(at_size[name].max(), 2) for name in ("ulp_p50", "ulp_p99", "ulp_max"))
-    who = words.names(at_size["method"])
-    return (
-        f"For {words.where(key)} at n = {size}, half of a gradient's entries are within {half} ULP, 99 % within {most} "
-        f"and every one within {all_of_them}, whether by {who.replace(' and ', ' or ')}."
-        if len(at_size) > 1
-        else f"For {words.where(key)} at n = {size}, half of the entries that {who} returns are within {half} ULP, "
-        f"99 % within {most} and every one within {all_of_them}."
-    )
+    at_size = of_panel[of_panel["size"] == of_panel["size"].max()]
+    bounds = {name: at_size[f"ulp_{column}"].max() for name, column in zip(_BOUNDS, ("p50", "p99", "max"), strict=True)}
+    return {"where": key, "size": at_size["size"].iloc[0], "methods": list(at_size["method"]), **bounds}
 
 
-ULP = Figured(
+_BOUNDS = ("half", "most", "all")
+
+
+ulp_quantiles = FigureEntry(
     "ulp",
     "Error of the entries, in ULP",
-    "On uniform data, medians over seeds: the band goes from the median entry to the 99th percentile, the dotted "
-    "line is the worst entry of any seed. Dashed: ½ ULP, the most that one rounding to nearest costs. "
-    "A line that is not seen lies under another's.",
+    "On uniform data, medians over seeds. Band: from the median entry to the 99th percentile. Dotted: the worst entry "
+    "of all seeds. Dashed: ½ ULP, the largest error of one rounding to nearest. Hidden lines coincide with others.",
     lambda cells, scores: ulp_frame(error_summary(cells, scores)),
-    ulp_quantiles,
-    reading,
+    draw,
+    numbers,
 )
