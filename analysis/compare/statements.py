@@ -1,10 +1,9 @@
-"""Statements about a comparison, as data. `analysis.wording.comparison` words them."""
+"""Statements about a comparison, as insights. `analysis.wording.comparison` words them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +13,7 @@ from gradiometer.analysis.compare import comparability
 from gradiometer.analysis.compare.comparison import Comparison
 from gradiometer.analysis.compare.moves import OVERHEAD, WORK
 from gradiometer.analysis.compare.precision import LESS_PRECISE
+from gradiometer.analysis.insights.insight import GOOD, INFO, WARNING, Insight
 from gradiometer.analysis.insights.launch_bound import LAUNCH_BOUND
 
 MOVES = ((OVERHEAD, WORK), (WORK, OVERHEAD))
@@ -24,45 +24,45 @@ CASE = ("problem", "wrt", "dtype", "size")
 RATIO = ("ratio", "ratio_low", "ratio_high", "verdict")
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One statement: its kind (a key of `analysis.wording.comparison.SENTENCES`) and its numbers by name. Statements on
-    times have `differs_in`, the aspects in which the runs differ.
+def statements(compared: Comparison) -> list[Insight]:
+    """All statements about a comparison, in the order of the page. Those on times have the number `differs_in`, the
+    aspects in which the runs differ; there are none where no cell is compared.
     """
-
-    kind: str
-    numbers: dict[str, Any]
-
-
-def statements(compared: Comparison) -> list[Statement]:
-    """All statements about a comparison, in the order of the page; those on times only where a cell is compared."""
     found = [*_runs(compared), *_counts(compared)]
     if compared.cells["reason"].isna().any():
         times = _on_one_machine(compared) if compared.one_machine else _on_two_machines(compared)
-        found += [Statement(kind, numbers | {"differs_in": compared.differs_in}) for kind, numbers in times]
+        found += [_insight(kind, numbers | {"differs_in": compared.differs_in}) for kind, numbers in times]
         found += [*_bounds(compared), *_precision(compared)]
     return found
 
 
-def _runs(compared: Comparison) -> Iterator[Statement]:
+def _insight(kind: str, numbers: dict[str, Any]) -> Insight:
+    level = {"slower": WARNING, "faster": GOOD}.get(str(numbers.get("verdict")), LEVELS.get(kind, INFO))
+    return Insight(kind, level, None, numbers)
+
+
+LEVELS = {"other_numerics": WARNING, "less_precise": WARNING, "more_precise": GOOD}
+
+
+def _runs(compared: Comparison) -> Iterator[Insight]:
     found = compared.differences
     of_machine = [it for it in found if it.aspect in ("hardware", "conditions", "software")]
-    yield Statement("machines", {"same": compared.one_machine, "label": comparability.label(of_machine)})
+    yield _insight("machines", {"same": compared.one_machine, "label": comparability.label(of_machine)})
     for aspect in ("study", "source", "numerics"):
         of_aspect = [it for it in found if it.aspect == aspect]
         if label := comparability.label(of_aspect):
-            yield Statement(f"other_{aspect}", {"label": label})
+            yield _insight(f"other_{aspect}", {"label": label})
         elif of_aspect and aspect == "numerics":
-            yield Statement("numerics_not_recorded", {})
+            yield _insight("numerics_not_recorded", {})
 
 
-def _counts(compared: Comparison) -> Iterator[Statement]:
+def _counts(compared: Comparison) -> Iterator[Insight]:
     cells = compared.cells
     matched_by = cells["matched_by"].iloc[0] if len(cells) else "cell_id"
     count = int(cells["reason"].isna().sum())
-    yield Statement("compared", {"cells": count, "planned": len(cells), "matched_by": matched_by})
+    yield _insight("compared", {"cells": count, "planned": len(cells), "matched_by": matched_by})
     if reasons := {str(reason): int(count) for reason, count in cells["reason"].value_counts().items()}:
-        yield Statement("not_compared", {"reasons": reasons})
+        yield _insight("not_compared", {"reasons": reasons})
 
 
 Times = Iterator[tuple[str, dict[str, Any]]]
@@ -135,29 +135,29 @@ def _launch_bound(compared: Comparison) -> Times:
         yield "launch_bound", values | {"device_ratios": {int(str(size)): ratio for size, ratio in device.items()}}
 
 
-def _bounds(compared: Comparison) -> Iterator[Statement]:
+def _bounds(compared: Comparison) -> Iterator[Insight]:
     known = compared.cells[compared.cells[["bound_a", "bound_b"]].notna().all(axis=1) & compared.cells["reason"].isna()]
     for start, end in MOVES:
         for size, rows in known[(known["bound_a"] == start) & (known["bound_b"] == end)].groupby("size"):
             counts = {"cells": len(rows), "of": int((known["size"] == size).sum())}
             methods = {str(name): int(count) for name, count in rows["method"].value_counts().items()}
-            yield Statement("bound", {"size": size, "a": start, "b": end, **counts, "methods": methods})
+            yield _insight("bound", {"size": size, "a": start, "b": end, **counts, "methods": methods})
 
 
-def _precision(compared: Comparison) -> Iterator[Statement]:
+def _precision(compared: Comparison) -> Iterator[Insight]:
     scored = compared.cells[compared.cells["precision"].notna()]
     bitwise = int((scored["precision"] == "bitwise").sum())
-    yield Statement("scored", {"gradients": len(scored), "bitwise": bitwise})
+    yield _insight("scored", {"gradients": len(scored), "bitwise": bitwise})
     if other := int((scored["other_inputs"] > 0).sum()):
-        yield Statement("other_inputs", {"gradients": other})
+        yield _insight("other_inputs", {"gradients": other})
     for word, finite in (("less", "lost_finite"), ("more", "gained_finite")):
         rows = scored[scored["precision"] == word]
         if len(rows):
             factors = rows["error_ratio"] if word == "less" else 1 / rows["error_ratio"]
             values = {"factor": LESS_PRECISE, "median": factors.median(), "largest": factors.max()}
             values |= {"gradients": len(rows), "finite_in_one": int((rows[finite] > 0).sum())}
-            yield Statement(f"{word}_precise", values | {"dtypes": list(dict.fromkeys(rows["dtype"]))})
+            yield _insight(f"{word}_precise", values | {"dtypes": list(dict.fromkeys(rows["dtype"]))})
     alike = scored[scored["precision"] == "alike"]
     if len(alike):
         low, high = (float(alike["error_ratio"].quantile(share)) for share in (0.1, 0.9))
-        yield Statement("alike", {"gradients": len(alike), "factor": LESS_PRECISE, "low": low, "high": high})
+        yield _insight("alike", {"gradients": len(alike), "factor": LESS_PRECISE, "low": low, "high": high})

@@ -92,8 +92,7 @@ def _precision(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     columns = [*CELL, "case_id", *WHERE, "dtype", "size", "method", "family", "status"]
     on_uniform = scores.loc[scores["data"] == TIMED_DATA, [*CELL, *RANGE]]
     found = with_error(cells[columns], scores).merge(on_uniform, on=CELL, how="left")
-    is_zero = ((found["rel_fro"] - 1).abs() < 1e-12) & found["underflow"].eq(True)
-    return found.assign(zeros=is_zero.astype(bool))
+    return found.assign(zeros=found["zero"].eq(True))
 
 
 def _with_refuted(derivations: pd.DataFrame, precision: pd.DataFrame) -> pd.DataFrame:

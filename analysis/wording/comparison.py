@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from gradiometer.analysis import text
-from gradiometer.analysis.compare.statements import Statement
+from gradiometer.analysis.insights.insight import Insight
 
 FAMILIES = {
     "analytic": "hand-derived forms",
@@ -22,7 +22,7 @@ MOST_METHODS = 4
 Values = Mapping[str, Any]
 
 
-def sections(statements: Iterable[Statement]) -> dict[str, list[str]]:
+def sections(statements: Iterable[Insight]) -> dict[str, list[str]]:
     """Heading → sentences; headings without a sentence are left out."""
     found: dict[str, list[str]] = {}
     for it in statements:
