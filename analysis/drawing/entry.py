@@ -78,6 +78,9 @@ def scored(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def timed_and_scored(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """All cells with their error on the data that is timed; none where none has both a time and an error."""
-    found = with_error(cells, scores)
+    """All cells with their error on the data that is timed, and whether it is `finite`; none where none has both a time
+    and an error.
+    """
+    finite = scores.loc[scores["data"] == TIMED_DATA, [*CELL, "finite"]]
+    found = with_error(cells, scores).merge(finite, on=CELL, how="left")
     return found if (timed(found)["rel_fro"] > 0).any() else found.head(0)

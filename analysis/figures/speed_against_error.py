@@ -69,12 +69,18 @@ def draw(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     axes[0].set_ylabel("relative error of the gradient (no unit)")
     scorable = of_wrt[of_wrt["dtype"].isin(set(points["dtype"])) & of_wrt["size"].isin(sizes)]
     absent = scorable[~scorable.index.isin(points.index)]
-    exact, undefined = absent["rel_fro"] == 0, absent["rel_fro"].isna() & (absent["seeds"] > 0)
-    why = absent["status"].mask(exact, "exact").mask(undefined & (absent["status"] == "ok"), annotate.TRUE_ZERO)
-    failed = annotate.reasons(absent.assign(status=why.replace("ok", "not scored")))
+    failed = annotate.reasons(absent.assign(status=_why(absent)))
     note = f"not drawn: {counted(failed)}" if failed else ""
     legend.draw(figure, methods, shown, note, layout.LEFT)
     return figure
+
+
+def _why(absent: pd.DataFrame) -> pd.Series[str]:
+    """Why cells have no point: the status, or the reason that a timed cell has no error to draw."""
+    ok, scored = absent["status"] == "ok", absent["seeds"] > 0
+    undefined = scored & absent["rel_fro"].isna() & absent["finite"].eq(True)
+    named = absent["status"].mask(absent["rel_fro"] == 0, "exact").mask(ok & undefined, annotate.TRUE_ZERO)
+    return named.mask(ok & absent["finite"].eq(False), "nonfinite").mask(ok & ~scored, "not scored")
 
 
 def _draw(axis: Axes, points: pd.DataFrame, looks: dict[str, style.Style]) -> None:
