@@ -51,6 +51,8 @@ def test_the_worst_over_seeds_is_that_of_pandas(errors):
         "loss_finite": loss["loss_finite"].astype(bool).groupby(KEYS).all(),
         "underflow": (underflow["n_underflow"] > 0).groupby(KEYS).any(),
     }
+    zero = (errors["n_underflow"] > 0) & ((errors["rel_fro"] - 1).abs() < 1e-12)
+    expected["zero"] = zero.groupby([errors[key] for key in KEYS]).any()
     found = summarised(errors).set_index(KEYS)
     for name in RANGE:
         known = found[name].dropna().astype(bool).sort_index()
