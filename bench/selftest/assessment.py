@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from gradiometer.selftest.candidates import DURATIONS
 from gradiometer.statistics.verdicts import BAND
 
 ENOUGH = 20
@@ -51,7 +52,7 @@ def false_alarms(trials: pd.DataFrame) -> Iterator[Line]:
     met = bool(0.02 <= share <= 0.075 and worst <= 0.11) if enough else None
     yield Line(f"Identical functions: {out.sum()} of {len(out)} intervals exclude 1 (expected 2–7.5 %)", met)
     for row in cells.reset_index().to_dict("records"):
-        yield Line(f"  {row['duration']}, {row['condition']} machine: {row['sum']} of {row['count']}")
+        yield Line(f"  {row['duration']}, machine {row['condition']}: {row['sum']} of {row['count']}")
 
 
 def false_verdicts(trials: pd.DataFrame) -> Iterator[Line]:
@@ -107,13 +108,14 @@ def differences(trials: pd.DataFrame) -> Iterator[Line]:
 def smallest_differences(trials: pd.DataFrame) -> dict[str, float]:
     """Duration of a call → the relative difference that is called faster or slower with probability 0.95.
 
-    It exceeds the band of `same` by POWER half-widths, the median of those of identical functions on an idle machine.
+    It exceeds the band of `same` by POWER half-widths: the median half-width of identical functions, machine as is.
     """
     rows = _of(trials, "null")
-    rows = rows[rows["condition"] == "idle"]
+    rows = rows[rows["condition"] == "as is"]
     logs = rows[["low", "high"]].astype(float).map(math.log)
     half = (logs["high"] - logs["low"]).groupby(rows["duration"]).median() / 2
-    return {str(duration): float(np.expm1(np.log1p(BAND) + POWER * it)) for duration, it in half.items()}
+    order = [duration for duration in DURATIONS if duration in half]
+    return {duration: float(np.expm1(np.log1p(BAND) + POWER * half[duration])) for duration in order}
 
 
 def detectable(trials: pd.DataFrame) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from gradiometer.machine import description, software
+from gradiometer.machine.summary import interference_sources
 from gradiometer.selftest import trials as experiments
 from gradiometer.selftest.assessment import lines, smallest_differences
 from gradiometer.selftest.trials import Trial, frame_of
@@ -36,7 +37,7 @@ def proof(trials: int) -> dict[str, Experiment]:
     runs = max(1, round(SLOWEST_SHARE * trials))
     return {
         "identical functions": lambda: experiments.null_pairs(trials),
-        "identical functions on a busy machine": lambda: experiments.null_pairs(trials, "busy"),
+        "identical functions on a busy machine": lambda: experiments.null_pairs(trials, "loaded"),
         "different functions in fresh processes": lambda: experiments.distinct_pairs(runs),
         "known ratios": lambda: experiments.known_ratios(2 * trials),
         "small differences": lambda: experiments.small_differences(trials),
@@ -55,7 +56,7 @@ def selftest(trials: int | None, out: Path) -> int:
         found += _counted(name, experiment())
     frame = frame_of(found)
     shown = [str(line) for line in lines(frame)]
-    print("\n".join(shown))
+    print("\n".join([*shown, *(f"Interference: {source}" for source in interference_sources())]))
     now = datetime.datetime.now(datetime.UTC)
     folder = out / f"selftest-{now:%Y%m%dt%H%M%S}"
     folder.mkdir(parents=True, exist_ok=True)

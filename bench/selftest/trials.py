@@ -36,7 +36,7 @@ KNOWN_DURATIONS = ("0.5ms", "1ms", "3ms")
 class Trial:
     """One measurement of a pair. `ratio` and its interval are of the second candidate over the first.
 
-    `truth` is the true ratio, if it is known. `condition` is that of the machine: `idle` or `busy`.
+    `truth` is the true ratio, if it is known. `condition` is that of the machine: `as is` or `loaded`.
     """
 
     experiment: str
@@ -97,12 +97,12 @@ def spinner() -> Iterator[None]:
 
 
 CONDITIONS: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
-    "idle": contextlib.nullcontext,
-    "busy": spinner,
+    "as is": contextlib.nullcontext,
+    "loaded": spinner,
 }
 
 
-def null_pairs(trials: int, condition: str = "idle") -> Iterator[Trial]:
+def null_pairs(trials: int, condition: str = "as is") -> Iterator[Trial]:
     """Two identical functions: their interval should contain 1, and they are neither faster nor slower."""
     with CONDITIONS[condition](), Workers(PROCESSES) as workers:
         for number, duration in _shuffled(NULL_DURATIONS, trials):
@@ -118,7 +118,7 @@ def distinct_pairs(runs: int) -> Iterator[Trial]:
                 ("x+x", (candidates.doubled, candidates.added)),
                 ("jacobian", (candidates.by_autograd, candidates.by_jacobian)),
             ):
-                yield trial_of("distinct", "idle", name, number, None, pair, workers, RUN_BUDGET_S)
+                yield trial_of("distinct", "as is", name, number, None, pair, workers, RUN_BUDGET_S)
 
 
 def _repeated(duration: str, few: int, many: int) -> tuple[Make, Make]:
@@ -132,7 +132,7 @@ def known_ratios(trials: int) -> Iterator[Trial]:
         for number, duration in _shuffled(KNOWN_DURATIONS, trials):
             few, many = ((20, 21), (5, 6))[number % 2]
             pair = _repeated(duration, few, many)
-            yield trial_of("known", "idle", duration, number, many / few, pair, workers, BUDGET_S)
+            yield trial_of("known", "as is", duration, number, many / few, pair, workers, BUDGET_S)
 
 
 def small_differences(trials: int) -> Iterator[Trial]:
@@ -141,7 +141,7 @@ def small_differences(trials: int) -> Iterator[Trial]:
         for number, (few, many) in _shuffled(((33, 34), (100, 101)), trials):
             pair = _repeated("50us", few, many)
             name = f"+{100 * (many / few - 1):.0f}%"
-            yield trial_of("difference", "idle", name, number, many / few, pair, workers, 1.0)
+            yield trial_of("difference", "as is", name, number, many / few, pair, workers, 1.0)
 
 
 def beside_a_hostile_candidate(trials: int) -> Iterator[Trial]:
@@ -150,7 +150,7 @@ def beside_a_hostile_candidate(trials: int) -> Iterator[Trial]:
         for number, name in _shuffled(("alone", "beside"), trials):
             pair = (candidates.by_autograd, candidates.by_jacobian)
             beside = {"hostile": candidates.hostile} if name == "beside" else None
-            yield trial_of("hostile", "idle", name, number, None, pair, workers, BUDGET_S, beside)
+            yield trial_of("hostile", "as is", name, number, None, pair, workers, BUDGET_S, beside)
 
 
 def _shuffled(kinds: tuple[Any, ...], trials: int) -> list[tuple[int, Any]]:

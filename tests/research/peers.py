@@ -145,7 +145,7 @@ def peers(trials: int) -> Iterator[Trial]:
             continue
         first, second = (PEERS[harness](make(), BUDGET_S / 2) for _ in range(2))
         yield Trial(
-            "peers", "idle", duration, harness, number, 1.0, second / first, None, None, None, BUDGET_S,
+            "peers", "as is", duration, harness, number, 1.0, second / first, None, None, None, BUDGET_S,
             perf_counter() - started,
         )  # fmt: skip
 
@@ -154,7 +154,7 @@ def _ours(number: int, duration: str, make: Callable[[], Call], started: float) 
     samples = measure({"first": make, "second": make}, BUDGET_S, processes=1, seed=number)
     found = paired_ratio(samples, "second", "first")
     return Trial(
-        "peers", "idle", duration, "gradiometer", number, 1.0, found.ratio, found.low, found.high, None, BUDGET_S,
+        "peers", "as is", duration, "gradiometer", number, 1.0, found.ratio, found.low, found.high, None, BUDGET_S,
         perf_counter() - started,
     )  # fmt: skip
 

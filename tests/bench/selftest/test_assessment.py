@@ -10,7 +10,7 @@ from tests.research import peers
 
 def trial(experiment, duration="50us", **fields):
     blank = dict.fromkeys(Trial.__dataclass_fields__)
-    known = {"condition": "idle", "harness": "gradiometer", "trial": 0, "ratio": 1.0, "budget_s": 0.6, "wall_s": 0.6}
+    known = {"condition": "as is", "harness": "gradiometer", "trial": 0, "ratio": 1.0, "budget_s": 0.6, "wall_s": 0.6}
     return Trial(**blank | known | {"experiment": experiment, "duration": duration} | fields)
 
 
@@ -75,7 +75,7 @@ def test_differences_and_a_candidate_that_empties_the_caches():
 
 def test_the_smallest_detectable_difference_is_the_band_and_nearly_two_half_widths():
     rows = [trial("null", low=0.99, high=1.01)] * 5 + [trial("null", "1ms", low=0.9, high=1.1)]
-    busy = [trial("null", low=0.5, high=2.0, condition="busy")] * 20
+    busy = [trial("null", low=0.5, high=2.0, condition="loaded")] * 20
     found = assessment.smallest_differences(frame_of(rows + busy))
     assert found["50us"] == pytest.approx(0.01 + assessment.POWER * 0.01, rel=0.02)
     assert found["1ms"] > 0.18
