@@ -1,7 +1,8 @@
-"""The notebook that this project grew from: its four norms, at its own sizes, by its own formulas.
+"""The notebook that this project grew from: its four comparisons, with its own sizes and formulas.
 
-Kept literally (builtin `sum(sum(z))`, a float32 `eye`, inputs that require gradients), since it is what is being
-compared; a seed makes it repeatable. The norm is absolute, of a difference of two inexact results: it says little.
+The expressions are the notebook's own (builtin `sum(sum(z))`, a float32 `eye`, inputs that require gradients). A seed
+makes them repeatable. The norms are absolute, of the difference of two rounded results, so they do not say which of the
+two is less precise.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import mm, nn, transpose
 
 @dataclass(frozen=True)
 class Norm:
-    """One of the notebook's comparisons: Frobenius norm of formula − jacobian, and of the formula itself."""
+    """One comparison: Frobenius norms of formula − jacobian, and of the formula."""
 
     problem: str
     wrt: str
@@ -62,7 +63,7 @@ def many_samples(generator: torch.Generator) -> list[Norm]:
 
     def loss_of_W1(W1: torch.Tensor) -> torch.Tensor:
         z = mm(X, mm(transpose(W1, 0, 1), transpose(W2, 0, 1))) - X
-        total: torch.Tensor = sum(sum(torch.mul(z, z)))  # type: ignore[call-overload]  # the notebook's own words
+        total: torch.Tensor = sum(sum(torch.mul(z, z)))  # type: ignore[call-overload]  # as in the notebook
         return total / m
 
     def loss_of_W2(W2: torch.Tensor) -> torch.Tensor:
@@ -79,6 +80,6 @@ def many_samples(generator: torch.Generator) -> list[Norm]:
 
 
 def norms(seed: int = 0) -> list[Norm]:
-    """The four norms, in the notebook's order."""
+    """The four comparisons, in the order of the notebook."""
     generator = torch.Generator().manual_seed(seed)
     return [*one_sample(generator), *many_samples(generator)]

@@ -1,4 +1,4 @@
-"""The file that a reader's own problem starts from: right as it is, to be changed step by step. No torch here."""
+"""The file that `gradiometer new` writes: a correct problem, to be changed step by step."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ problem = Problem(
 
 
 def write(name: str, folder: Path) -> str:
-    """Write NAME.py into `folder` and return what to do next.
+    """Write NAME.py into `folder`; returns a line with the next commands.
 
-    Raises GradiometerError for a bad name and for a file that exists.
+    Raises GradiometerError for a bad name, and where the file exists.
     """
     name = name.removesuffix(".py")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,63}", name):
@@ -47,7 +47,7 @@ def write(name: str, folder: Path) -> str:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEMPLATE.format(name=name))
     except FileExistsError:
-        raise GradiometerError(f"{path.name}: there is such a file; choose another name, or remove it") from None
+        raise GradiometerError(f"{path.name} exists; choose another name, or remove the file") from None
     return (
         f"wrote {path.name}; check it: gradiometer verify {path.name}; "
         f"measure it: pytest --benchmark-only --problem {path.name}"

@@ -1,4 +1,4 @@
-"""Worst-case error bounds of a case's methods, each from the graph of what it computes, traced in the case's dtype."""
+"""Worst-case rounding bounds of a case's methods, from the graph of each method, traced in the case's dtype."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from gradiometer.verification.verdict import TORCH
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 FORWARD = "jacfwd"
-"""Whose graph bounds all of forward mode. `jacobian`'s own is not to be had: it maps over dual numbers, which tracing
-cannot. It computes the same products and sums, most gradients to the bit; a bound holds for any order of a sum.
+"""The method whose graph bounds all forward-mode methods. `jacobian_forward` maps over dual numbers and cannot be
+traced; it computes the same products and sums, and a bound holds for any order of a sum.
 """
 MOST_TANGENT_ENTRIES = 2**24
-"""Entries of forward mode's tangents of an input beyond which a bound would take gigabytes: then there is none."""
+"""Largest number of entries of forward-mode tangents; a bound for more would take gigabytes."""
 GRAPHS = {"reverse": TORCH, "forward": FORWARD}
-"""Family → the graph that bounds its methods; a finite difference errs by more than rounding."""
+"""Family → name of the graph that bounds its methods. Finite differences have truncation errors, hence no bound."""
 
 
 def graph_name(problem: Problem, wrt: str, method: str) -> str | None:
-    """Which graph bounds a method: a form's own, or its family's; null where there is none."""
+    """Name of the graph that bounds a method: the form's own, or that of the family. None where there is none."""
     return method if method in problem.forms(wrt) else GRAPHS.get(METHODS[method].family)
 
 
 def forward_function(problem: Problem, wrt: tuple[str, ...]) -> Callable[..., Any]:
-    """Forward mode's derivative of the loss, of all inputs in order, as a tuple."""
+    """Derivative of the loss in forward mode: a function of all inputs in order, which returns a tuple."""
     names = tuple(problem.shapes)
 
     def gradient(*tensors: torch.Tensor) -> tuple[Any, ...]:
@@ -52,7 +52,7 @@ def _is_too_large(problem: Problem, wrt: tuple[str, ...], dims: Mapping[str, int
 
 
 class Bounds:
-    """Bounds of one process's cases; a graph is traced once per problem, wrt, dims and dtype, whatever the data."""
+    """Bounds of a process's cases. Graphs are traced once per problem, wrt, dims and dtype."""
 
     def __init__(self) -> None:
         self._graphs: dict[Any, GraphModule | None] = {}
@@ -66,7 +66,7 @@ class Bounds:
         dtype: str,
         methods: Sequence[str],
     ) -> dict[str, Array]:
-        """Graph's name → a bound on |Ĝ − G| per entry, flat; without the graphs that have none at these inputs."""
+        """Name of a graph → bound on |Ĝ − G| per entry, flat. Graphs without a bound at these inputs are left out."""
         found = {}
         for name in dict.fromkeys(graph_name(problem, wrt, method) for method in methods):
             graph = None if name is None else self._graph(problem, wrt, dims, inputs, dtype, name)
