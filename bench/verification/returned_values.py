@@ -37,7 +37,7 @@ def untraced_values(traced: TracedGradient, point: Point, returned: Sequence[Arr
         expected = np.array([float(ball) for ball in part.ravel()]).reshape(part.shape)
         known = np.isfinite(expected) & np.isfinite(values) & np.isfinite(size)
         if (np.abs(expected[known] - values[known]) > 2.0**-16 * size[known] + 2.0**-1000).any():
-            return "returns other values than its traced operations give; some of it is computed outside PyTorch"
+            return "returns other values than the operations that were traced, so its graph is not known"
     return None
 
 

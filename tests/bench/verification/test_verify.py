@@ -95,7 +95,7 @@ UNCHECKABLE = {
     "an unknown operation": (lambda x: torch.special.i0(x) * 0 + 2 * x, "bench/graph/arithmetic/balls.py"),
     "a call of numpy": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "leaves PyTorch"),
     "a value that no tracing sees": (
-        lambda x: 2 * x * (1 + float(x.sum()) if type(x) is torch.Tensor else 1), "other values than its traced",
+        lambda x: 2 * x * (1 + float(x.sum()) if type(x) is torch.Tensor else 1), "other values than the operations",
     ),
     "an exception": (lambda x: x @ x @ x, "raises RuntimeError"),
 }  # fmt: skip
