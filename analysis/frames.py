@@ -1,4 +1,4 @@
-"""Run folders to pandas frames, any number of runs; a bad run is named and left out. No torch here."""
+"""Loads any number of run folders as pandas frames. A run that cannot be read is named on stderr and left out."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ from gradiometer.storage.tables import read_arrow, read_table
 from gradiometer.storage.validate import StoreError, read_description
 
 CELL = ["run_id", "cell_id"]
-"""What a row of `cells` is known by."""
+"""Columns that identify a row of `cells`."""
 
 CONFIGURATION = ["device", "threads", "numerics", "cache"]
 SERIES = ["run_id", "problem", "wrt", "shape", "dtype", *CONFIGURATION]
-"""What the cases along one curve share: a case less its size. `shape` names the dimensions that a study overrode."""
+"""Columns that identify a curve over sizes: a case without its size. `shape` is explained at `Frames`."""
 
 TABLES = ("cells", "segments", "scores", "derivations")
 
 
 @dataclass(frozen=True)
 class Frames:
-    """The tables of some runs, concatenated (columns as in `storage.schema`, texts as plain strings), in run order.
+    """The tables of one or several runs, concatenated in the order of the runs.
 
-    `cells` has more columns: `shape`, the dimensions that the study overrode, as multiples of the size (`m = 32 n` for
-    size n), else empty; `machine`, the name of the processor or GPU; and those of `work.with_limits`. `scores`
-    summarises the errors over seeds: see `gradiometer.analysis.scores.summarised`.
+    Columns are those of `gradiometer.storage.schema`, with texts as plain strings. `cells` has in addition the ends of
+    the 95 % intervals (`time_low_s`, `time_high_s`, `ratio_low`, `ratio_high`); `shape`, the dimensions that the study
+    overrode, as multiples of the size (`m = 32 n` for size n), otherwise empty; `machine`, the name of the processor or
+    GPU; and the columns of `work.with_limits`. `scores` summarises the errors over seeds: see
+    `gradiometer.analysis.scores.summarised`.
     """
 
     runs: list[dict[str, Any]]
@@ -48,12 +50,12 @@ class Frames:
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """The raw samples, read when first asked for: they are many, and `cells` already summarises them."""
+        """The raw samples, read when first used, because there are many and `cells` summarises them."""
         return self.read("samples")
 
     @cached_property
     def errors(self) -> pd.DataFrame:
-        """The scores of every gradient, read when first asked for: they are many, and `scores` summarises them."""
+        """The scores of every gradient, read when first used, because there are many and `scores` summarises them."""
         return self.read("errors")
 
     @cached_property
@@ -62,11 +64,11 @@ class Frames:
         return pd.concat(map(low_quantile_logs, self.folders), ignore_index=True)
 
     def read(self, name: str) -> pd.DataFrame:
-        """One table of all the runs, read anew. Raises StoreError naming the file."""
+        """Read one table of all the runs from their folders. Raises StoreError, which names the file."""
         return pd.concat([_plain_text(read_table(folder, name)) for folder in self.folders], ignore_index=True)
 
     def of_run(self, run_id: str) -> Frames:
-        """The same tables, of one run only."""
+        """The same tables, with the rows of one run only."""
         if [run["run_id"] for run in self.runs] == [run_id]:
             return self
         kept = [place for place, run in enumerate(self.runs) if run["run_id"] == run_id]
@@ -75,9 +77,9 @@ class Frames:
 
 
 def load(paths: str | Path | Iterable[str | Path]) -> Frames:
-    """Read run folders, or one; a bad one is named on stderr and the others go on.
+    """Load one run folder or several. A run that cannot be read is named on stderr and left out.
 
-    Raises StoreError where none is readable.
+    Raises StoreError where none can be read.
     """
     runs: list[dict[str, Any]] = []
     tables: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
@@ -117,7 +119,7 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
         raise StoreError(
             f"{folder}: expected the tables of one run, found those of {', '.join(sorted(named))}; restore the folder"
         )
-    # The rows' own run_id joins the tables, so it also names the run.
+    # The run_id of the rows joins the tables, so it names the run, whatever run.json says.
     run["run_id"] = (
         str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
     )
@@ -134,13 +136,13 @@ def _machine(run: Mapping[str, Any], device: str) -> str:
 
 
 def _plain_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Categories as plain strings: groups then hold what occurs, and runs with other categories concatenate."""
+    """Categories as plain strings: no group is then empty, and runs with different categories concatenate."""
     categories = frame.select_dtypes("category").columns
     return frame.astype(dict.fromkeys(categories, "object"))
 
 
 def _shape(case_id: str, problem: str, wrt: str, size: int, dims: str) -> str:
-    """`m = 32 n` of `…-n256_m8192-float32-…`; empty where the case has the problem's own dimensions."""
+    """`m = 32 n` of `…-n256_m8192-float32-…`; empty where the study overrode no dimension."""
     token = case_id.removeprefix(f"{problem}-{wrt}-").split("-", 1)[0]
     overridden = token.split("_")[1:]
     pairs = [dim.split("=") for dim in dims.split()]
@@ -178,29 +180,29 @@ def newest(results: Path) -> Path:
 
 
 def described(run: Mapping[str, Any], kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Name → label, order and what else run.json says of the `problems` or `methods` (`kind`) in `names`, in order.
+    """The entries of run.json for the `names` of `kind` (`problems` or `methods`), in the order of their `order`.
 
-    What run.json lacks is made up from the name, so that a page can always be made.
+    Every entry has a `label` and an `order`; where run.json has none, they follow from the name and its place.
     """
-    told = run.get(kind)
-    told = told if isinstance(told, dict) else {}
+    recorded = run.get(kind)
+    recorded = recorded if isinstance(recorded, dict) else {}
     found = {}
     for place, name in enumerate(dict.fromkeys(names)):
-        entry = told.get(name)
+        entry = recorded.get(name)
         entry = entry if isinstance(entry, dict) else {}
         order = entry.get("order")
         found[name] = entry | {
             "label": short(entry.get("label") or name, 100),
-            "order": order if isinstance(order, int) else len(told) + place,
+            "order": order if isinstance(order, int) else len(recorded) + place,
         }
     return dict(sorted(found.items(), key=lambda item: int(item[1]["order"])))
 
 
 def methods_of(run: Mapping[str, Any], cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Every method that run.json or `cells` names → label, family, order; in order."""
-    told = run.get("methods")
+    """Label, family and order of every method that run.json or `cells` names, in order."""
+    recorded = run.get("methods")
     families = dict(zip(cells["method"], cells["family"], strict=True))
-    methods = described(run, "methods", [*(told if isinstance(told, dict) else {}), *families])
+    methods = described(run, "methods", [*(recorded if isinstance(recorded, dict) else {}), *families])
     return {
         name: entry | {"family": str(families.get(name) or entry.get("family") or "other")}
         for name, entry in methods.items()
@@ -213,39 +215,39 @@ def timed(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """Every scored cell × data: its `cells` columns and `rel_fro` (median over seeds), `rel_fro_low`, `rel_fro_high`
-    (their range), `seeds`, `finite_seeds`, the medians of `digits`, `bwd_fro_u`, `kappa`, `ulp_p50` and `ulp_p99`,
-    the largest `ulp_max`, and whether any seed is out of range (`scores.RANGE`). `scores` as `Frames` has them.
-    """
+    """One row per scored cell and kind of data: the columns of `cells`, of `scores.SUMMARY` and of `scores.RANGE`."""
     own = of_cells(scores, cells)
     return cells.merge(own.loc[own["seeds"] > 0, [*CELL, "data", *SUMMARY, *RANGE]], on=CELL, how="inner")
 
 
 def with_error(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with their `rel_fro` on the data that is timed (uniform): the median over seeds, and its range."""
+    """`cells` with the columns of `scores.SUMMARY` on uniform data, which is the data that is timed."""
     own = of_cells(scores, cells)
     on_timed_data = (own["seeds"] > 0) & (own["data"] == schema.TIMED_DATA)
     return cells.merge(own.loc[on_timed_data, [*CELL, *SUMMARY]], on=CELL, how="left")
 
 
 def split(frame: pd.DataFrame, by: Sequence[str]) -> Callable[[tuple[Any, ...]], pd.DataFrame]:
-    """Group → its rows of a table that was made for all groups at once, which takes little longer than for one."""
+    """A function from a group to its rows of `frame`. Use it where a table is computed for all groups at once."""
     parts = dict(iter(frame.groupby(list(by), sort=False)))
     return lambda key: parts.get(key, frame.head(0))
 
 
 def of_cells(scores: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """The `scores` of `cells` alone: a merge of few cells with all scores takes ten times as long."""
+    """The rows of `scores` for `cells`. Select them before a merge, which otherwise takes ten times as long."""
     return scores[scores["cell_id"].isin(cells["cell_id"])]
 
 
 def flatten(value: object, name: str = "") -> dict[str, str]:
-    """Nested dictionaries and lists as one level of dotted names and texts: `{"gpu": {"ecc": 1}}` → `gpu.ecc: 1`."""
+    """Nested dictionaries and lists as one dictionary of dotted names: `{"gpu": {"ecc": 1}}` → `gpu.ecc: 1`.
+
+    Lists of dictionaries are sorted, because libraries are recorded in any order.
+    """
     if isinstance(value, dict) and value:
         parts = [flatten(item, f"{name}.{key}" if name else str(key)) for key, item in value.items()]
         return {key: text for part in parts for key, text in part.items()}
     if isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
-        in_order = sorted(value, key=str)  # libraries are listed in any order
+        in_order = sorted(value, key=str)
         return flatten({str(place): item for place, item in enumerate(in_order)}, name)
     if isinstance(value, (list, dict)):
         return {name: ", ".join(map(str, value)) or "none"}

@@ -1,4 +1,4 @@
-"""Large tables to small ones: DuckDB reduces Arrow tables where they lie, pandas gets the result. No torch here."""
+"""Reduces large Arrow tables to small frames with DuckDB, without a copy of the tables."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MEMORY = "1GB"
 
 
 def reduce(sql: str, tables: Mapping[str, pa.Table], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
-    """The result of `sql` over `tables` by name; nothing else can be read, and nothing written or fetched.
+    """Result of `sql` over `tables`, which it names. It cannot read anything else, nor write or fetch.
 
-    Values come as `parameters` ($name), never in the text of `sql`. Raises StoreError where it takes more than MEMORY.
+    Pass values as `parameters` ($name), never within `sql`. Raises StoreError where it takes more than MEMORY.
     """
     import duckdb
 

@@ -1,4 +1,4 @@
-"""Errors summarised over seeds: a table of `errors` in, a row for each cell × data out. No torch here."""
+"""Summarises the table `errors` over seeds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ SUMMARY = {
     "ulp_max": "max(ulp_max)",
     "bound_share": "max(bound_share)",
 }
-"""Over the seeds that have a reference. A gradient with a non-finite entry has no error: it counts in `seeds` alone."""
+"""Columns over the seeds with a reference. A gradient with an entry that is not finite has no error: it only counts in
+`seeds`."""
 RANGE = {
     "finite": "bool_and(n_inf + n_nan = 0)",
     "spurious": "bool_or(n_spurious > 0)",
@@ -31,16 +32,18 @@ RANGE = {
     "underflow": "coalesce(bool_or(n_underflow > 0), false)",
     "zero": "coalesce(bool_or(n_underflow > 0 and abs(rel_fro - 1) < 1e-12), false)",
 }
-"""Over the seeds that have the value, with a reference or without. `zero`: the gradient is 0, the true one is not."""
+"""Columns over all seeds that recorded the values, also without a reference: the worst of them counts. `zero`: the
+gradient is zero although the true one is not."""
 READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
         "bound_share", "n_nan", "n_inf", "n_spurious", "n_underflow", "loss_finite"]  # fmt: skip
-"""The columns of `errors` that this takes."""
+"""Columns of `errors` that `summarised` needs."""
 
 
 def summarised(errors: pa.Table | pd.DataFrame) -> pd.DataFrame:
-    """A row for each run, cell and kind of data, in order of appearance: SUMMARY, and RANGE (null where nothing told).
+    """One row per run, cell and kind of data, in order of appearance, with the columns SUMMARY and RANGE.
 
-    Grouped by the texts' codes, which takes half the time and memory of grouping by the texts.
+    A column is null where no seed recorded its values. Rows are grouped by the codes of texts, which takes half the
+    time and memory of grouping by texts.
     """
     if isinstance(errors, pd.DataFrame):
         fields = [schema.arrow_schema(schema.Error).field(name) for name in READ]

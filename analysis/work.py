@@ -1,4 +1,4 @@
-"""How near a cell comes to what its machine can do at most. Frame in, frame out; no torch here."""
+"""Limits of a call's time from the peak rates of the machine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from gradiometer.statistics import Floats
 
 
 def with_limits(cells: pd.DataFrame, peak_rates: object) -> pd.DataFrame:
-    """`cells` with `flops_limit_s` = flops / peak, `bytes_limit_s` = bytes / bandwidth, `limit_s`, the larger of both
-    (`limited_by` says which: flops, bytes), and `limit_share` = limit_s / time_s; null where something is unknown.
+    """`cells` with the limits of the roofline model (S. Williams, A. Waterman & D. Patterson, Commun. ACM 52(4), 2009).
 
-    The roofline of S. Williams, A. Waterman & D. Patterson, Commun. ACM 52(4), 2009. `peak_rates` as in run.json: peaks
-    by dtype and bandwidths by how much a copy touches, each for a device, threads and numerics. The bandwidth of a cell
-    is the highest of the copies that touch no less than its inputs and gradient, since a cache serves what it holds.
+    Columns: `flops_limit_s` = flops / peak; `bytes_limit_s` = bytes / bandwidth; `limit_s`, the larger of both;
+    `limited_by`, which of them that is (`flops` or `bytes`); `limit_share` = limit_s / time_s. Unknown values are null.
+
+    `peak_rates` is the entry of run.json: for a device, threads and numerics, peaks by dtype, and bandwidths by the
+    bytes that a copy touches. A cell has the highest bandwidth of the copies that touch at least its bytes, because
+    smaller data are served by a cache.
     """
     measured = peak_rates if isinstance(peak_rates, list) else []
     known = {tuple(str(entry.get(name)) for name in _WHERE): entry for entry in measured if isinstance(entry, dict)}
@@ -43,9 +45,9 @@ _WHERE = ("device", "threads", "numerics")
 
 
 def _numbers(entry: Mapping[str, Any], name: str) -> dict[str, float]:
-    told = entry.get(name)
-    told = told if isinstance(told, dict) else {}
-    return {str(key): float(value) for key, value in told.items() if isinstance(value, (int, float)) and value > 0}
+    rates = entry.get(name)
+    rates = rates if isinstance(rates, dict) else {}
+    return {str(key): float(value) for key, value in rates.items() if isinstance(value, (int, float)) and value > 0}
 
 
 def _bandwidths(entry: Mapping[str, Any], moved: Floats) -> Floats:

@@ -197,7 +197,7 @@ class Error:
     output_hash: str | None
     distinct_outputs: int | None
     n_zeroed: int | None = None
-    """Zero entries whose true value is a normal number and not small beside its terms: roundings do not explain them."""
+    """Zero entries that roundings do not explain: the true value is a normal number and not small beside its terms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A run folder made from a known truth through the store's own door: what analysis finds can be checked against it."""
+"""Run folders with known true times, written by the storage of the package."""
 
 from __future__ import annotations
 
@@ -137,8 +137,8 @@ def record(recipe: Recipe, case_id: str, cells: list[schema.Cell], random: np.ra
     for process, segment in itertools.product(range(PROCESSES), range(SEGMENTS)):
         interference = process == 0 and segment == 1
         segments.append(schema.Segment(
-            recipe.name, case_id, process, segment, 0, 10**9, OVERHEAD_S, interference, "steal" if interference else None,
-            *[None] * 5,
+            recipe.name, case_id, process, segment, 0, 10**9, OVERHEAD_S, interference,
+            "steal" if interference else None, *[None] * 5,
         ))  # fmt: skip
         for position, cell in enumerate(cells):
             if cell.status not in schema.TIMED_STATUSES:

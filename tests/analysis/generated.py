@@ -162,7 +162,8 @@ def _segments(plan: Plan, case_ids: Any, random: np.random.Generator) -> dict[st
         "case_id": _coded(np.repeat(np.arange(len(case_ids)), each), case_ids),
         "process": np.tile(np.repeat(np.arange(plan.processes), plan.segments), len(case_ids)),
         "segment": np.tile(np.arange(plan.segments), count // plan.segments),
-        "started_ns": started, "ended_ns": started + 10**8, "overhead_s": np.full(count, OVERHEAD_S), "interference": interference,
+        "started_ns": started, "ended_ns": started + 10**8, "overhead_s": np.full(count, OVERHEAD_S),
+        "interference": interference,
         "reason": [("steal 0.02 s; load 3.5" if it else None) for it in interference],
         "involuntary_switches": np.arange(count) % 7, "frequency_mhz": random.normal(2300, 50, count),
     }  # fmt: skip

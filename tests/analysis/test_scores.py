@@ -57,7 +57,7 @@ def test_the_worst_over_seeds_is_that_of_pandas(errors):
     for name in RANGE:
         known = found[name].dropna().astype(bool).sort_index()
         pd.testing.assert_series_equal(known, expected[name], check_names=False, check_index_type=False)
-    assert found["loss_finite"].isna().sum() == 3  # cell4 tells nothing of its loss
+    assert found["loss_finite"].isna().sum() == 3  # cell4 has no record of its loss
 
 
 def test_rows_are_in_order_of_appearance_and_chunks_of_a_table_are_one(errors):

@@ -55,7 +55,7 @@ def test_a_known_scale_is_followed_and_too_few_cells_borrow_nothing():
 
 
 def test_a_cell_without_a_scale_gets_the_mean_of_the_others():
-    """Its own variance tells nothing with few degrees of freedom, so its moderated variance is theirs, unshifted."""
+    """The prior of such a cell has the same digamma shift as that of the others."""
     _, found = variances(0, prior=3.0)
     scale = np.ones(2000)
     scale[:2] = 0.0, math.nan

@@ -129,7 +129,7 @@ def test_a_flipped_bit_is_noticed(whole):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
@@ -137,9 +137,9 @@ def test_a_flipped_bit_is_noticed(whole):
         ("[]", "schema version None"),
     ],
 )
-def test_a_foreign_description_is_told_in_a_line(whole, content, said):
+def test_a_foreign_description_raises_one_line(whole, content, message):
     (whole / "run.json").write_text(content)
-    with pytest.raises(StoreError, match=said) as caught:
+    with pytest.raises(StoreError, match=message) as caught:
         read_description(whole)
     assert "\n" not in str(caught.value)
 
