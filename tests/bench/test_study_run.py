@@ -36,13 +36,11 @@ def right(A, b, x):
 def raises(A, b, x):
     raise ArithmeticError("the author was not done | <script>alert(1)</script>")
 
-def exits(A, b, x):
-    os._exit(7)
+def exits(A, b, x):  # not while it is verified, in float64
+    return os._exit(7) if x.dtype == torch.float32 else right(A, b, x)
 
 def hangs(A, b, x):
-    if x.dtype == torch.float32:  # it is verified in float64
-        time.sleep(3600)
-    return right(A, b, x)
+    return time.sleep(3600) if x.dtype == torch.float32 else right(A, b, x)
 
 def flat(A, b, x):
     return (A.T @ (A @ x - b)).reshape(-1, 1)
@@ -133,7 +131,7 @@ def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
         "right": "exact", "torch.func.grad": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
-        "raises": "unchecked", "exits": "unchecked", "hangs": "exact", "greedy": "unchecked",
+        "raises": "unchecked", "exits": "exact", "hangs": "exact", "greedy": "unchecked",
         "hoards": "unchecked",
     }  # fmt: skip
 

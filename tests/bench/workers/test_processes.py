@@ -45,10 +45,9 @@ def forks(x):
     os.fork()
     return 2 * x
 
-def forks_and_dies(x):
-    if os.fork():
-        os._exit(3)
-    time.sleep(3600)
+def spawns_and_dies(x):
+    subprocess.Popen(["sleep", "3600"], close_fds=False)
+    os._exit(3)
 
 def spawns(x):
     subprocess.Popen(["sleep", "3600"])
@@ -61,7 +60,7 @@ def sleeps(x):
     Path(__file__).with_suffix(".called").touch()
     time.sleep(3600)
 
-forms = (right, dies_once, dies, stops, forks, forks_and_dies, spawns, assertion, sleeps)
+forms = (right, dies_once, dies, stops, forks, spawns, spawns_and_dies, assertion, sleeps)
 problem = Problem(
     name="faulty", loss=loss, shapes={"x": "n"}, dims={"n": 1.0}, gradients={"x": {f.__name__: f for f in forms}}
 )
@@ -158,8 +157,8 @@ def test_processes_that_a_method_starts_neither_answer_nor_outlive_the_worker(wo
     assert list(answer["gradients"]) == ["right"]  # not the answer of the fork
     children = psutil.Process(worker.pid).children(recursive=True)
     assert any(child.name() == "sleep" for child in children)
-    with pytest.raises(WorkerDied) as caught:  # noticed although the fork holds the channel open
-        worker.ask(score("forks_and_dies"), 10.0)
+    with pytest.raises(WorkerDied) as caught:  # noticed although the new process holds the channel open
+        worker.ask(score("spawns_and_dies"), 10.0)
     assert (caught.value.index, caught.value.status) == (0, "crashed")
     assert all(is_gone(child.pid) for child in children)
 
