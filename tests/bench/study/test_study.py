@@ -168,7 +168,8 @@ def test_what_smaller_sizes_foretell_is_not_started():
     cells = {cell.case.size: cell for cell in plan.cells if cell.method == "textbook"}
     seen.note(cells[8], "ok", 1e-3)
     assert seen.reason_to_skip(cells[16], plan.study) is None
-    seen.note(cells[16], "ok", 8e-3)
+    for _ in range(2):  # a size may be measured twice
+        seen.note(cells[16], "ok", 8e-3)
     assert seen.time_s(cells[32]) == pytest.approx(64e-3)
     assert seen.reason_to_skip(cells[32], plan.study) is None
     assert "predicted 0.51 s a call from smaller sizes" in seen.reason_to_skip(cells[64], plan.study)
