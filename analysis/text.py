@@ -1,4 +1,4 @@
-"""Numbers and foreign names as text: units, intervals, and what each output format needs escaped. No torch here."""
+"""Formats numbers, units and intervals, and escapes foreign names for each output format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that reverse the text around them."""
+"""Control characters, and characters that reverse the text around them."""
 
 _LEFTWARD_LETTERS = r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]+"
 _LEFTWARD = re.compile(rf"{_LEFTWARD_LETTERS}(?:\s+{_LEFTWARD_LETTERS})*")
@@ -20,9 +20,9 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def clean(text: object) -> str:
-    """A name fit to be shown: one line, without characters that change the text around it.
+    """The text on one line, without characters that change the text around it.
 
-    What runs from right to left is isolated (U+2068 … U+2069), so that numbers beside it stay where they are: Unicode
+    Words from right to left are isolated (U+2068 … U+2069), so that they do not move the numbers beside them: Unicode
     Standard Annex 9, Unicode Bidirectional Algorithm, 2.4.
     """
     return _LEFTWARD.sub("\u2068\\g<0>\u2069", _plain(text))
@@ -33,26 +33,26 @@ def _plain(text: object) -> str:
 
 
 def short(text: object, most: int) -> str:
-    """`clean` text of at most `most` characters, the last a … where it was cut."""
+    """`clean` text of at most `most` characters; the last one is … if the text was cut."""
     whole = _plain(text)
     return clean(whole if len(whole) <= most else whole[: most - 1] + "…")
 
 
 def markdown(text: object) -> str:
-    """`clean` text that Markdown shows as it is: no block, table cell, tag, link, emphasis or formula begins in it."""
+    """`clean` text, escaped so that Markdown starts no block, table cell, tag, link, emphasis or formula in it."""
     escaped = re.sub(r"[\\`*|$~]|\](?=[(\[:])|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\\g<0>", clean(text))
     escaped = re.sub(r"^(?=[-=]{2,}|[#+-]+\s|[-+=#]+$)|^\d+(?=[.)]\s)", r"\g<0>\\", escaped)
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def file_name(text: str) -> str:
-    """`text` as part of a file's name: it cannot leave its folder, be hidden or be long; no two texts share one."""
+    """`text` as part of a file name: no path, no hidden or long name; different texts have different names."""
     kept = re.sub(r"[^A-Za-z0-9._+-]+", "_", text).lstrip(".")[:80]
     return kept if kept == text else f"{kept[:70]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Three significant digits, without an exponent where it is readable so; – where there is no number."""
+    """A number with `digits` significant digits; from 0.001 to a million without an exponent; – for a missing one."""
     if pd.isna(value):
         return "–"
     if math.isinf(value):
@@ -64,7 +64,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def scientific(value: float, digits: int = 2) -> str:
-    """1.2×10⁻⁷; – where there is no number."""
+    """`1.2×10⁻⁷`; – for a missing number."""
     if pd.isna(value) or math.isinf(value) or value == 0:
         return number(value)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
@@ -72,7 +72,7 @@ def scientific(value: float, digits: int = 2) -> str:
 
 
 def seconds(value: float, low: float = math.nan, high: float = math.nan, digits: int = 3) -> str:
-    """A time with its interval in the unit that suits it: `12.3 [12.0, 12.6] µs`."""
+    """A time with its interval in a suitable unit: `12.3 [12.0, 12.6] µs`."""
     if pd.isna(value):
         return "–"
     units = {1e-9: "ns", 1e-6: "µs", 1e-3: "ms", 1.0: "s"}
@@ -81,30 +81,30 @@ def seconds(value: float, low: float = math.nan, high: float = math.nan, digits:
 
 
 def interval(value: float, low: float, high: float, digits: int = 3) -> str:
-    """`1.23 [1.20, 1.26]`; the value alone where its interval is unknown."""
+    """`1.23 [1.20, 1.26]`; the value alone if its interval is not known."""
     ends = "" if pd.isna(low) or pd.isna(high) else f" [{number(low, digits)}, {number(high, digits)}]"
     return number(value, digits) + ends
 
 
 def exponent(value: float, low: float, high: float) -> str:
-    """`2.88 [2.86, 2.91]`: two decimals, as exponents near 0 mean 0."""
+    """`2.88 [2.86, 2.91]`: two decimals, because an exponent near 0 is read as 0."""
     ends = "" if pd.isna(low) or pd.isna(high) else f" [{low:.2f}, {high:.2f}]"
     return f"{value:.2f}{ends}"
 
 
 def size_bytes(value: float) -> str:
-    """Bytes in the binary unit that suits them."""
+    """Bytes in a suitable binary unit."""
     power = min(int(math.log2(value) // 10), 4) if value >= 1 else 0
     return f"{number(value / 1024**power)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
 
 
 def without_numbers(reason: str) -> str:
-    """A reason with … for its numbers: what many reasons have in common."""
+    """A reason with … in place of its numbers, so that reasons that differ only in numbers are equal."""
     return re.sub(r"\d[\d.,]*(e[+-]?\d+)?", "…", reason)
 
 
 def without_measures(cause: str) -> str:
-    """A cause of interference without how much of it there was: `stolen by the hypervisor`."""
+    """A cause of interference without its amount: `stolen by the hypervisor`."""
     return re.sub(r"^… (s )?|( for| in) … s\b", "", without_numbers(cause))
 
 

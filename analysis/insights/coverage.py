@@ -1,4 +1,4 @@
-"""How much of the study was measured, and whether the machine was quiet enough to decide anything."""
+"""How much of the study was measured, and how many ratios are too noisy to decide."""
 
 from __future__ import annotations
 

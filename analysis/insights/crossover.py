@@ -68,18 +68,8 @@ def crossings(view: View) -> list[Insight]:
     """`crossover` for each crossing of a form: `form`, `size`, `low` and `high`, and the decision `above` it."""
     found = crossovers(view.leading)
     found = found[(found["family"] == "analytic") & found["size"].notna()]
-    return [
-        Insight(
-            "crossover",
-            INFO,
-            where_of(row),
-            {
-                "form": row["method"],
-                "size": row["size"],
-                "low": int(row["size_low"]),
-                "high": int(row["size_high"]),
-                "above": "slower" if row["relation"].endswith("slower above") else "faster",
-            },
-        )
-        for row in found.to_dict("records")
-    ]
+    found = found.assign(above=np.where(found["relation"].astype(str).str.endswith("slower above"), "slower", "faster"))
+    names = {"method": "form", "size": "size", "size_low": "low", "size_high": "high", "above": "above"}
+    numbers = found[list(names)].rename(columns=names).astype({"low": int, "high": int}).to_dict("records")
+    rows = zip(found.to_dict("records"), numbers, strict=True)
+    return [Insight("crossover", INFO, where_of(row), dict(own)) for row, own in rows]

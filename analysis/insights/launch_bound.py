@@ -31,11 +31,7 @@ def launch_bound(view: View) -> list[Insight]:
         for method, rows in ((BASELINE, case[case["method"] == BASELINE]), ("the fastest form", forms)):
             bound = rows[rows["excess"] > LAUNCH_BOUND]
             if len(bound):
-                numbers = {
-                    "method": method,
-                    "sizes": list(bound["size"]),
-                    "times": list(bound["excess"]),
-                    "measured": list(rows["size"]),
-                }
+                numbers = {"method": method, "sizes": list(bound["size"]), "times": list(bound["excess"])}
+                numbers["measured"] = list(rows["size"])
                 found.append(Insight("launch_bound", INFO, where_of(bound.iloc[0]), numbers))
     return found

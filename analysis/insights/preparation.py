@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -57,19 +55,15 @@ def preparation(view: View) -> list[Insight]:
     others = forms[forms["setup_s"].isna()].sort_values("time_s").drop_duplicates("case_id")
     chosen = pd.concat([prepared, others[others["case_id"].isin(prepared["case_id"])]])
     pays = break_even(chosen)
-    return [
-        Insight(
-            "break_even",
-            INFO,
-            where_of(row),
-            {
-                "form": row["method"],
-                "other": row["other"],
-                "size": row["size"],
-                "calls": max(math.ceil(row["calls"]), 1) if math.isfinite(row["calls"]) else row["calls"],
-                "low": row["calls_low"],
-                "high": row["calls_high"],
-            },
-        )
-        for row in pays.to_dict("records")
-    ]
+    pays = pays.assign(calls=np.ceil(pays["calls"]).clip(lower=1))
+    names = {
+        "method": "form",
+        "other": "other",
+        "size": "size",
+        "calls": "calls",
+        "calls_low": "low",
+        "calls_high": "high",
+    }
+    numbers = pays[list(names)].rename(columns=names).to_dict("records")
+    rows = zip(pays.to_dict("records"), numbers, strict=True)
+    return [Insight("break_even", INFO, where_of(row), dict(own)) for row, own in rows]

@@ -83,15 +83,9 @@ def _range(cells: pd.DataFrame, common: set[str]) -> SizeRange:
     of_first = kept[kept["method"] == forms[0]].sort_values("size")
     first, last = of_first.iloc[0], of_first.iloc[-1]
     unchecked = kept.loc[kept["evidence"] == NOT_CHECKED, "method"].unique()
-    verdicts = tuple(end["verdict"] if pd.notna(end["verdict"]) else None for end in (first, last))
-    return SizeRange(
-        size_from=int(first["size"]),
-        size_to=int(last["size"]),
-        forms=forms,
-        speedups=(1 / first["ratio"], 1 / last["ratio"]),
-        decisions=(verdicts[0], verdicts[1]),
-        unchecked=tuple(unchecked),
-    )
+    verdicts = [end["verdict"] if pd.notna(end["verdict"]) else None for end in (first, last)]
+    speedups = (1 / first["ratio"], 1 / last["ratio"])
+    return SizeRange(first["size"], last["size"], forms, speedups, (verdicts[0], verdicts[1]), tuple(unchecked))
 
 
 def against_jacobian(view: View) -> list[Insight]:

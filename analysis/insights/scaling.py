@@ -82,16 +82,9 @@ def growth(view: View) -> list[Insight]:
     whole = found.groupby(WHERE, sort=False)[["size_from", "size_to"]].transform("max")
     found = found[(found["size_from"] == whole["size_from"]) & (found["size_to"] == whole["size_to"])]
     names = {"exponent_low": "low", "exponent_high": "high"}
-    return [
-        Insight(
-            "growth",
-            INFO,
-            where_of(rows.iloc[0]),
-            {
-                "size_from": int(rows["size_from"].iloc[0]),
-                "size_to": int(rows["size_to"].iloc[0]),
-                "methods": rows.rename(columns=names)[["method", "exponent", "low", "high"]].to_dict("records"),
-            },
-        )
-        for _, rows in found.groupby(WHERE, sort=False)
-    ]
+    insights = []
+    for _, rows in found.groupby(WHERE, sort=False):
+        methods = rows.rename(columns=names)[["method", "exponent", "low", "high"]].to_dict("records")
+        sizes = {name: int(rows[name].iloc[0]) for name in ("size_from", "size_to")}
+        insights.append(Insight("growth", INFO, where_of(rows.iloc[0]), {**sizes, "methods": methods}))
+    return insights

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 from gradiometer.analysis.insights.insight import BAD, WARNING, Insight, where_of
 from gradiometer.analysis.insights.view import WHERE, View
 
@@ -20,18 +23,11 @@ def slowdown(view: View) -> list[Insight]:
     slower = view.leading[(view.leading["family"] == "analytic") & (view.leading["verdict"] == "slower")]
     worst = slower.sort_values("ratio", ascending=False).drop_duplicates([*WHERE, "method"]).sort_index()
     return [
-        Insight(
-            "slowdown",
-            BAD if row["ratio"] > LARGE else WARNING,
-            where_of(row),
-            {
-                "form": row["method"],
-                "size": row["size"],
-                "ratio": row["ratio"],
-                "low": row["ratio_low"],
-                "high": row["ratio_high"],
-                "is_excessive": bool(row["ratio_low"] > EXCESSIVE),
-            },
-        )
+        Insight("slowdown", BAD if row["ratio"] > LARGE else WARNING, where_of(row), _numbers(row))
         for row in worst.to_dict("records")
     ]
+
+
+def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
+    names = {"form": "method", "size": "size", "ratio": "ratio", "low": "ratio_low", "high": "ratio_high"}
+    return {name: row[column] for name, column in names.items()} | {"is_excessive": row["ratio_low"] > EXCESSIVE}

@@ -74,11 +74,10 @@ def view_of(frames: Frames) -> View:
     cells = cells.assign(evidence=evidence, **{name: cells[name].mask(wrong) for name in MEASURED})
     cells["verdict"] = decisions(cells)
     leading = cells[cells["dtype"] == cells.groupby(WHERE, sort=False)["dtype"].transform(leading_dtype)]
-    usable = (leading["family"] == "analytic") & (leading["status"] == "ok") & (leading["evidence"] != "wrong")
+    usable = (leading["family"] == "analytic") & (leading["status"] == "ok")
     zeros = precision.loc[precision["zeros"], "cell_id"]
     forms = with_fastest(timed(leading[usable & ~leading["cell_id"].isin(zeros)]))
-    wrong_cells = cells.loc[wrong, "cell_id"]
-    sound = precision[~precision["cell_id"].isin(wrong_cells)]
+    sound = precision[~precision["cell_id"].isin(cells.loc[wrong, "cell_id"])]
     return View(run, cells, leading, forms, sound, derivations, frames.segments)
 
 

@@ -32,8 +32,12 @@ def errors():
 
 def test_the_summary_over_seeds_is_that_of_pandas(errors):
     medians = {name: (name, "median") for name in ("rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99")}
-    ends = {"rel_fro_low": ("rel_fro", "min"), "rel_fro_high": ("rel_fro", "max"), "ulp_max": ("ulp_max", "max"),
-            "bound_share": ("bound_share", "max")}
+    ends = {
+        "rel_fro_low": ("rel_fro", "min"),
+        "rel_fro_high": ("rel_fro", "max"),
+        "ulp_max": ("ulp_max", "max"),
+        "bound_share": ("bound_share", "max"),
+    }
     counts = {"seeds": ("rel_fro", "size"), "finite_seeds": ("rel_fro", "count")}
     expected = errors[errors["reference"].notna()].groupby(KEYS).agg(**medians, **ends, **counts)
     found = summarised(errors).set_index(KEYS)

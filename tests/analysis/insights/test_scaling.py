@@ -14,7 +14,7 @@ ONE, BATCH = "linear_autoencoder", "linear_autoencoder_batch"
 
 
 def pure(problem, method, n):
-    """Powers without a fixed cost; autograd, and what crosses it at n = 64 and at 181, are constructed."""
+    """Times that are pure powers of the size, without overhead."""
     return {
         "autograd": 50e-6,
         "textbook": 50e-6 * (n / 64) ** 3,
@@ -53,7 +53,7 @@ def test_tail_exponent_is_the_power_and_its_interval_holds_it(cells, method, pow
     assert row["exponent_high"] - row["exponent_low"] < 0.2
 
 
-def test_local_exponents_show_where_work_outgrows_the_fixed_cost(realistic):
+def test_local_exponents_grow_with_the_share_of_work(realistic):
     rows = scaling.local_exponents(realistic)
     mine = (rows["problem"] == ONE) & (rows["wrt"] == "W1") & (rows["dtype"] == "float32")
     steps = rows[mine & (rows["method"] == "textbook")]

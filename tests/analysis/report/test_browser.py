@@ -1,4 +1,4 @@
-"""The page in a browser: what it fetches, how it lies on screens of any width, in the dark, in print, by keyboard."""
+"""The page in a browser: requests, layout on wide and narrow screens, dark theme, print, and keyboard."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ CONTRAST = 4.5  # WCAG 2.2, 1.4.3, level AA
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The report of a real run, with one figure to show how figures lie."""
+    """The report of a committed run, with one figure."""
     where = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure_selection, "MOST_FIGURES", 1)
@@ -25,12 +25,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def opened(browser, folder):
-    """The page with all that it said and asked for while it loaded."""
+    """The page, with its console messages and its requests while it loaded."""
     page = browser.new_page(viewport=WIDE)
-    page.said, page.asked = [], []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.on("request", lambda request: page.asked.append(request.url))
+    page.messages, page.requests = [], []
+    page.on("console", lambda message: page.messages.append(message.text))
+    page.on("pageerror", lambda error: page.messages.append(str(error)))
+    page.on("request", lambda request: page.requests.append(request.url))
     page.goto((folder / "report.html").as_uri())
     yield page
     page.close()
@@ -47,9 +47,9 @@ def overhang(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
-def test_it_asks_for_nothing_but_itself_and_has_nothing_to_complain_of(opened, folder):
-    assert opened.asked == [(folder / "report.html").as_uri()]
-    assert opened.said == []
+def test_the_page_requests_nothing_else_and_logs_no_message(opened, folder):
+    assert opened.requests == [(folder / "report.html").as_uri()]
+    assert opened.messages == []
 
 
 def test_the_answers_to_every_problem_are_on_the_first_screen(opened):
@@ -63,7 +63,7 @@ def test_the_answers_to_every_problem_are_on_the_first_screen(opened):
     assert "textbook" in cards.first.locator("p", has_text="Large slowdown").inner_text()
 
 
-def test_headings_go_down_without_jumps_and_figures_are_below_theirs(opened):
+def test_headings_skip_no_level_and_figures_follow_their_heading(opened):
     script = "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].map(it => [Number(it.tagName[1]), it.innerText])"
     headings = opened.evaluate(script)
     levels = [level for level, _ in headings]
@@ -83,7 +83,7 @@ def test_the_page_is_never_wider_than_its_screen(opened, size):
     assert overhang(opened) == 0
 
 
-def test_the_keyboard_reaches_what_can_be_used(opened):
+def test_the_keyboard_reaches_links_summaries_and_wide_tables(opened):
     opened.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
     describe = "(it => [it.tagName, it.className, it.innerText.trim().slice(0, 30)])(document.activeElement)"
     reached = []
@@ -98,7 +98,7 @@ def test_the_keyboard_reaches_what_can_be_used(opened):
     assert outline == "solid"
 
 
-def test_what_is_folded_opens_by_keyboard(opened):
+def test_a_folded_section_opens_by_keyboard(opened):
     details = opened.locator("details:not([open])").last
     details.locator("summary").focus()
     opened.keyboard.press("Enter")
@@ -119,7 +119,7 @@ def contrast(one, other):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out_from_its_ground_in_both_themes(opened, scheme):
+def test_text_has_enough_contrast_in_both_themes(opened, scheme):
     opened.emulate_media(color_scheme=scheme)
     style = "(it, [name]) => getComputedStyle(it)[name]"
     paper = opened.locator("body").evaluate(style, ["backgroundColor"])
@@ -138,7 +138,7 @@ def test_text_stands_out_from_its_ground_in_both_themes(opened, scheme):
         assert contrast(ink, ground) >= CONTRAST, (selector, ink, ground)
 
 
-def test_print_shows_the_answers_findings_and_figures_and_no_contents(opened):
+def test_print_shows_details_and_figures_but_no_contents(opened):
     opened.emulate_media(media="print", color_scheme="dark")
     assert opened.locator("nav").first.is_hidden()
     assert luminance(opened.locator("body").evaluate("it => getComputedStyle(it).color")) < 0.1

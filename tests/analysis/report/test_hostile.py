@@ -1,4 +1,4 @@
-"""Somebody's attempt to break a page in every text of a run: found by walking the fields, not from a list of them."""
+"""Hostile text in every text field of a run. The fields are enumerated from the schema, so new ones are included."""
 
 import csv
 import dataclasses
@@ -26,13 +26,13 @@ STEERING = {
     "errors": ("data", "status", "reference"),
     "derivations": ("verdict",),
 }
-"""Columns whose texts decide what is shown of a row."""
+"""Columns whose values decide which rows are shown."""
 
 STRUCTURE = ("run_id", "state", "schema_version")
 
 
 def nasty(text):
-    """Another text for each text, so that rows join as before."""
+    """A hostile text, different for each text, so that rows still join."""
     return f"{NASTY} {text}"
 
 
@@ -41,7 +41,7 @@ def text_columns(table):
 
 
 def spoiled(frames, table, columns):
-    """`frames` with every other text of these columns of a table made hostile."""
+    """`frames` with every second text in these columns of a table made hostile."""
     frame = getattr(frames, table)
     changed = {
         name: frame[name].map(nasty, na_action="ignore").where(frame.index % 2 == 0, frame[name]) for name in columns
@@ -61,7 +61,7 @@ def _spoil(value):
 
 
 def hostile(frames):
-    """`frames` with every text of run.json and of the tables made hostile, but those that steer."""
+    """`frames` with every text of run.json and of the tables made hostile, except in STEERING columns."""
     runs = []
     for run in frames.runs:
         told = {name: value if name in STRUCTURE else _spoil(value) for name, value in run.items()}
@@ -76,7 +76,7 @@ def hostile(frames):
 
 
 def replaced(frames, tables):
-    """`frames` with other tables; pages read the errors by their summary."""
+    """`frames` with other tables; errors are replaced by their summary."""
     named = {"scores" if name == "errors" else name: table for name, table in tables.items()}
     if "errors" in tables:
         named["scores"] = summarised(tables["errors"])
@@ -98,7 +98,7 @@ class Tags(HTMLParser):
 
 
 def assert_harmless(folder):
-    """What is foreign is text in every file, and no file's name leaves its folder."""
+    """Foreign text stays text in every file, and no file name leaves its folder."""
     html, markdown = ((folder / f"report.{kind}").read_text("utf-8") for kind in ("html", "md"))
     page = Tags(html)
     assert not page.tags & {"script", "img", "iframe", "object", "link", "form", "b", "i"}
@@ -133,7 +133,7 @@ def frames(make_run):
 
 @pytest.fixture(scope="module")
 def written(frames, tmp_path_factory):
-    """The report of a run that is hostile in every text at once."""
+    """The report of a run with hostile text in every field at once."""
     folder = tmp_path_factory.mktemp("hostile")
     build.write_report(hostile(frames), folder)
     return folder
@@ -164,10 +164,10 @@ def test_names_that_become_one_file_name_are_kept_apart(frames, tmp_path, monkey
 
 def test_hostile_texts_keep_the_layout(browser, written):
     page = browser.new_page(viewport={"width": 390, "height": 844})
-    said = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("dialog", lambda dialog: said.append(dialog.message))
+    messages = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("dialog", lambda dialog: messages.append(dialog.message))
     page.goto((written / "report.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    assert said == []
+    assert messages == []
     page.close()

@@ -115,7 +115,7 @@ def test_figures_are_files_and_inline(page):
     assert all(f"figures/{file.name}" in html and f"(figures/{file.name})" in markdown for file in files)
 
 
-def test_how_it_was_measured_is_told(page):
+def test_the_page_states_how_the_run_was_measured(page):
     text = " ".join(Tags((page / "report.html").read_text("utf-8")).text)
     for words in ("segments (8.3 %) had interference: steal", "python", "3.12.1", "Glossary", "unit roundoff"):
         assert words in text
@@ -145,7 +145,7 @@ def test_a_run_that_measured_nothing_still_has_a_page(make_run, tmp_path):
     assert headings == {"Answers", "Tables", "Method", "Glossary"}
 
 
-def test_a_page_has_room_for_so_many_figures_and_says_which_had_none(make_run, tmp_path, monkeypatch):
+def test_a_page_has_a_limited_number_of_figures_and_lists_the_others(make_run, tmp_path, monkeypatch):
     monkeypatch.setattr(figure_selection, "MOST_FIGURES", 1)
     runs = [make_run(name=name, sizes=(8, 32), grids=((ONE, "W1", "float32"),)) for name in ("first", "second")]
     build.write_report(analysis.load(runs), tmp_path)
