@@ -36,7 +36,7 @@ def test_each_metric_of_errors_from_0_to_100_units_in_the_last_place():
     assert row["rel_fro"] == pytest.approx(2.0**-23 * (338350 / 116) ** 0.5)
 
 
-def test_an_infinite_gradient_has_counts_and_no_error():
+def test_an_infinite_gradient_has_counts_and_no_metrics():
     row = metrics.score(np.full(6, np.inf), np.array([1e5, 1.0, 2.0, 1e6, 3.0, 7e4]), DTYPES["float16"])
     assert (row["n_inf"], row["n_spurious"]) == (6, 3)
     assert not set(row) & {*metrics.METRICS, "ulp_max", "digits"}
@@ -57,6 +57,6 @@ def test_entries_that_underflow_are_counted():
     assert metrics.score(np.array([0.0, 1.0]), np.array([1e-9, 1.0]), DTYPES["float16"])["n_underflow"] == 1
 
 
-def test_digits_lie_between_none_and_the_dtypes_own():
+def test_digits_lie_between_0_and_those_of_the_dtype():
     assert metrics.digits(10.0, FLOAT32) == 0
     assert metrics.digits(0.0, FLOAT32) == pytest.approx(7.22, abs=0.01)

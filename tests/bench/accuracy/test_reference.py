@@ -69,7 +69,7 @@ def problem_of(loss):
     return Problem(name="toy", loss=loss, shapes={"x": "n"}, dims={"n": 1.0}, gradients={"x": {"none": lambda x: x}})
 
 
-def test_functions_that_no_integer_holds_are_enclosed_by_balls():
+def test_transcendental_functions_are_enclosed_in_balls():
     toy = problem_of(lambda x: x.exp().sum())
     x = draw(toy, {"n": 5}, "normal", 0)
     found = References().of(toy, ("x",), {"n": 5}, x, "float64")
@@ -77,7 +77,7 @@ def test_functions_that_no_integer_holds_are_enclosed_by_balls():
     assert np.allclose(found.hi, np.exp(x["x"].numpy()), rtol=1e-15)
 
 
-def test_what_cannot_be_traced_falls_back_to_float64_and_says_so():
+def test_a_loss_that_cannot_be_traced_has_a_float64_reference():
     toy = problem_of(lambda x: (x * x).sum() if float(x[0]) > -9 else x.sum())
     x = draw(toy, {"n": 5}, "normal", 0)
     found = References().of(toy, ("x",), {"n": 5}, x, "float32")
@@ -86,7 +86,7 @@ def test_what_cannot_be_traced_falls_back_to_float64_and_says_so():
     assert np.array_equal(found.hi, 2 * x["x"].numpy())
 
 
-def test_a_structurally_zero_gradient_reads_as_such_in_units_of_its_terms():
+def test_a_structurally_zero_gradient_has_a_small_backward_error():
     """W2 = W1ᵀ with orthonormal rows: dW1 is exactly zero, so any rounding is an infinite relative error."""
     dims = BATCH.dims_at(8)
     inputs = rounded(draw(BATCH, dims, "near_optimum", 0), torch.float32)
@@ -122,7 +122,7 @@ def evaluated(monkeypatch):
     return graphs
 
 
-def test_the_work_of_limbs_decides_not_multiplications_alone(monkeypatch):
+def test_the_graph_with_the_least_work_is_evaluated(monkeypatch):
     seen = evaluated(monkeypatch)
     for m, moment_first in ((1.0, True), (0.1, False)):  # with few samples XᵀX is the detour
         dims = BATCH.dims_at(20, {"m": m})
@@ -131,7 +131,7 @@ def test_the_work_of_limbs_decides_not_multiplications_alone(monkeypatch):
         assert ("mm.default(permute, arg0_1)" in seen.pop()) == moment_first
 
 
-def test_a_form_that_is_wrong_where_it_was_not_verified_is_not_believed():
+def test_a_form_that_is_wrong_at_other_sizes_is_not_used():
     def late_slip(x):
         return 2 * x if len(x) < 17 else 3 * x
 
@@ -159,7 +159,7 @@ def test_problems_that_share_form_and_inputs_share_their_reference(monkeypatch, 
     assert len(seen) == 3
 
 
-def test_a_kept_reference_is_only_as_good_as_its_radius(monkeypatch):
+def test_a_cached_reference_is_used_only_where_its_radius_suffices(monkeypatch):
     """Balls are as narrow as the dtype asks; a narrower one is not served from a wider one's entry."""
     toy, seen, cache = problem_of(lambda x: x.exp().sum()), evaluated(monkeypatch), Cache(None)
     monkeypatch.setattr(reference, "content_key", lambda graph, inputs, what: what)  # as if both dtypes had one key

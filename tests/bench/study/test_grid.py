@@ -13,40 +13,7 @@ LAPTOP = Limits({"cpu": 16_000_000_000})
 GRID = "[[grid]]\nsizes = [8]\n"
 
 
-def test_all_mistakes_of_a_file_are_told_at_once_each_in_a_line():
-    text = """
-    budget_s = -1
-    procesess = 3
-    [[grid]]
-    sizes = [8, -4, 1000000000000, 2.5]
-    dtypes = ["float23"]
-    wrt = []
-    [[grid]]
-    size = [3]
-    """
-    with pytest.raises(StudyError) as caught:
-        study_file.parse(text, "mine")
-    assert sorted(str(caught.value).splitlines()) == [
-        "mine: budget_s: found -1; accepted: a number above 0.0",
-        "mine: grid[0].dtypes[0]: found 'float23'; accepted: 'float16', 'bfloat16', 'float32' or 'float64'",
-        "mine: grid[0].sizes[1]: found -4; accepted: a number at least 1",
-        "mine: grid[0].sizes[2]: found 1000000000000; accepted: a number at most 65536",
-        "mine: grid[0].sizes[3]: found 2.5; expected a valid integer",
-        "mine: grid[0].wrt: found an empty list; give at least one",
-        "mine: grid[1].size: unknown key; did you mean sizes?",
-        "mine: grid[1].sizes: missing; it must be given",
-        "mine: procesess: unknown key; did you mean processes?",
-    ]
-
-
-@pytest.mark.parametrize("text", ["[[grid]\n", "a = ", "[[grid]]\nsizes = [8", "\x00"])
-def test_what_is_not_toml_is_told_in_a_line(text):
-    with pytest.raises(StudyError, match="mine: not TOML: ") as caught:
-        study_file.parse(text, "mine")
-    assert "\n" not in str(caught.value)
-
-
-def test_unknown_names_are_told_with_the_nearest():
+def test_unknown_names_are_refused_with_the_nearest_known_one():
     asked = study_file.parse(
         '[[grid]]\nsizes = [8]\nproblems = ["linear_autoencodr"]\nmethods = ["jacref"]\ndims = {q = 2.0}\n', "x"
     )
@@ -73,7 +40,7 @@ def status_of(plan, *parts):
     return cell.status, cell.reason
 
 
-def test_what_cannot_run_is_known_beforehand_and_stays_in_the_plan():
+def test_cells_that_cannot_run_stay_in_the_plan_with_a_reason():
     plan = planned(
         '[[grid]]\nsizes = [8, 512]\nwrt = ["W1"]\ndevices = ["cpu", "cuda"]\nproblems = ["linear_autoencoder"]\n'
         'numerics = ["ieee", "tf32"]\n'
@@ -91,14 +58,14 @@ def test_what_cannot_run_is_known_beforehand_and_stays_in_the_plan():
     assert status_of(plan, "-n8-", "-cpu-", "-tf32-", "-autograd-")[0] == "unsupported"
 
 
-def test_auto_means_the_devices_there_are():
+def test_auto_selects_the_devices_of_the_machine():
     text = '[[grid]]\nsizes = [8]\nmethods = ["autograd"]\n'
     assert {cell.case.device for cell in planned(text).cells} == {"cpu"}
     both = Limits({"cpu": 10**10, "cuda": 10**10})
     assert {cell.case.device for cell in planned(text, both).cells} == {"cpu", "cuda"}
 
 
-def test_a_method_of_one_device_is_a_cell_on_no_other():
+def test_a_method_of_one_device_has_no_cells_on_another():
     both = Limits({"cpu": 10**10, "cuda": 10**10})
     plan = planned('[[grid]]\nsizes = [8]\nmethods = ["all"]\n', both)
     having = {"cpu": set(), "cuda": set()}
@@ -115,7 +82,7 @@ def test_overridden_dimensions_are_part_of_the_case():
     assert cell.case.case_id.startswith("linear_autoencoder_batch-W1-n8_m256-float32-cpu-1t-ieee-hot")
 
 
-def test_hot_and_cold_are_cases_apart_and_foretell_nothing_of_each_other():
+def test_hot_and_cold_are_different_cases_and_are_forecast_separately():
     plan = planned(
         '[[grid]]\nsizes = [8, 16, 32]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\ncache = ["hot", "cold"]\n'
     )
@@ -128,7 +95,7 @@ def test_hot_and_cold_are_cases_apart_and_foretell_nothing_of_each_other():
     assert seen.reason_to_skip(cells["cold", 32], plan.study) is None
 
 
-def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
+def test_a_study_applies_to_a_problem_that_it_does_not_name():
     toy = Problem(
         name="toy", loss=lambda x, y: (x * y).sum(), shapes={"x": "n", "y": "n"}, dims={"n": 1.0},
         gradients={"y": {"by_hand": lambda x: x}, ("x", "y"): {"by_hand": lambda x, y: (y, x)}},
@@ -139,7 +106,7 @@ def test_adding_a_problem_is_its_file_alone_and_the_grid_takes_it_up():
     assert ("x+y", "float16") not in {(c.case.wrt, c.case.dtype) for c in plan.cells}
 
 
-def test_all_kinds_of_data_are_the_generic_ones_and_the_problems_own():
+def test_by_default_a_case_has_the_generic_kinds_of_data_and_its_problems_own():
     (own,) = {cell.case.data for cell in planned("[[grid]]\nsizes = [8]\n").cells}
     assert own == ("uniform", "normal", "near_optimum")
     toy = Problem(
@@ -150,7 +117,7 @@ def test_all_kinds_of_data_are_the_generic_ones_and_the_problems_own():
     assert {cell.case.data for cell in planned(GRID, sources=sources).cells} == {("uniform", "normal")}
 
 
-def test_a_kind_of_data_that_another_problem_has_stays_in_the_case_and_an_unknown_one_is_refused():
+def test_a_kind_of_data_must_exist_in_some_problem():
     toy = Problem(
         name="toy", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
         gradients={"x": {"by_hand": lambda x: 2 * x}},
@@ -162,7 +129,7 @@ def test_a_kind_of_data_that_another_problem_has_stays_in_the_case_and_an_unknow
         planned(GRID + 'data = ["near_optimun"]\n')
 
 
-def test_what_smaller_sizes_foretell_is_not_started():
+def test_calls_that_smaller_sizes_predict_to_be_slow_are_skipped():
     plan = planned('[[grid]]\nsizes = [8, 16, 32, 64]\nproblems = ["linear_autoencoder"]\nwrt = ["W1"]\n')
     seen = Forecast()
     cells = {cell.case.size: cell for cell in plan.cells if cell.method == "textbook"}
