@@ -59,7 +59,11 @@ def test_new_writes_a_problem_that_is_right_and_overwrites_nothing(tmp_path):
     problem = load(tmp_path / "mine.py").problem
     assert [verdict.verdict for verdict in verify(problem)] == ["exact", "exact"]
     assert len((tmp_path / "mine.py").read_text().splitlines()) < 30
-    for name, said in (("mine", "exists; choose another name"), ("../up", "expected letters"), ("", "expected letters")):
+    for name, said in (
+        ("mine", "exists; choose another name"),
+        ("../up", "expected letters"),
+        ("", "expected letters"),
+    ):
         with pytest.raises(ValueError, match=said):
             write(name, tmp_path)
 

@@ -69,3 +69,18 @@ def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, gradiometer; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert not {"torch", "pandas", "numpy", "pytest"} & set(done.stdout.split())
+
+
+def test_git_ignores_what_a_users_run_writes_and_nothing_that_is_committed():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    written = [
+        "results/quick-1/run.json",
+        "results/report/report.html",
+        "results/compare/a.csv",
+        "results/selftest-1/a",
+    ]
+    committed = ["results/machines/quick-1/run.json", "results/sample/report.html", "bench/study/studies/quick.toml"]
+    command = ["git", "check-ignore", *written, *committed]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == written
