@@ -70,9 +70,9 @@ class Cell:
     """One method on one case.
 
     `time_s` is the time of a call without the time of an empty call. `ratio` is that time over the baseline's, paired
-    within rounds; below 1 is faster. `setup_s` is the time of the first preparation in a process. Each of the three is
-    an estimate over processes: `…_log_se` is the standard error of its logarithm and `…_df` the degrees of freedom
-    (`gradiometer.statistics.Estimate`).
+    within rounds; below 1 is faster. `setup_s` is the median time of the preparations in a process, without the first.
+    Each of the three is an estimate over processes: `…_log_se` is the standard error of its logarithm and `…_df` the
+    degrees of freedom (`gradiometer.statistics.Estimate`).
 
     `dims` reads `m=8 n=8 p=4`; `parameters` is the number of entries of the gradient. `flops` counts every
     multiplication, addition and elementary function of a call as one; it is null where they cannot be counted. `bytes`
@@ -119,7 +119,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The raw time of one block of calls, divided by its number of calls. The overhead is not subtracted."""
+    """The raw time of one block of calls, divided by its number of calls.
+
+    The overhead of an empty call is not subtracted. With the clock `device` the time of an empty block is.
+    """
 
     run_id: str
     case_id: str
