@@ -159,14 +159,17 @@ class Run:
         return results
 
     def _judged(self, cell: PlannedCell, scored: Error | None) -> tuple[str, str | None]:
-        """Status of a cell that was timed: from the error of its timed gradient, then from the verdict on its form."""
-        if scored is not None and scored.status in ("nonfinite", "wrong"):
-            return scored.status, scored.reason
+        """Status of a cell that was timed, from its timed gradient's error and the verdict on its form.
+
+        If both say `wrong` of a gradient that fits its input, the verdict gives the reason: it names the mistake.
+        """
         where = (cell.case.problem.name, cell.case.wrt, cell.method, "wrong")
-        for one in self.verdicts:
-            if (one.problem, one.wrt, one.form, one.verdict) == where:
-                return "wrong", f"the derivation is refuted: {one.diagnosis}"
-        return ("ok", None) if scored is None or scored.status != "zeroed" else (scored.status, scored.reason)
+        wrong = [one for one in self.verdicts if (one.problem, one.wrt, one.form, one.verdict) == where]
+        if scored is not None and scored.status in ("nonfinite", "wrong", "zeroed"):
+            is_explained = bool(wrong) and scored.status != "nonfinite" and scored.output_hash is not None
+            if not is_explained:
+                return scored.status, scored.reason
+        return ("wrong", f"the derivation is refuted: {wrong[0].diagnosis}") if wrong else ("ok", None)
 
     def finish(self, state: str) -> dict[str, pd.DataFrame]:
         """End the workers, build the tables, and record where the time went; the tables by name."""
