@@ -28,13 +28,13 @@ CASE_S = 0.15
 """Time beyond the budget that measuring a case takes."""
 TRACE_S = 0.45
 """Tracing the methods of a case for its references, bounds and costs, which every worker does for itself."""
-DRAW_S = 0.02
+DRAW_S = 0.025
 """Scoring one draw of a small case."""
-INPUT_ENTRY_S = 7e-7
+INPUT_ENTRY_S = 8e-7
 """Drawing an entry of the inputs and computing the exact reference and the error bounds, per entry."""
-SCORED_ENTRY_S = 6e-8
+SCORED_ENTRY_S = 7e-8
 """Comparing one entry of one method's gradient with the reference."""
-TANGENT_ENTRY_S = 8e-8
+TANGENT_ENTRY_S = 1e-7
 """Bounding the error of a forward method, per entry of the tangents (P times the inputs' entries)."""
 SCORED_CALL_S = 0.02
 """A method whose call takes longer is scored on the timed draw alone."""
