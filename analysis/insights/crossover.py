@@ -9,7 +9,7 @@ import pandas as pd
 
 from gradiometer.analysis.curves import KEYS, curves
 from gradiometer.analysis.insights.decision import verdicts
-from gradiometer.analysis.insights.insight import INFO, Insight, where_of
+from gradiometer.analysis.insights.insight import INFO, Insight, from_rows
 from gradiometer.analysis.insights.view import View
 from gradiometer.statistics import Floats
 from gradiometer.storage.schema import BASELINE
@@ -70,6 +70,4 @@ def crossings(view: View) -> list[Insight]:
     found = found[(found["family"] == "analytic") & found["size"].notna()]
     found = found.assign(above=np.where(found["relation"].astype(str).str.endswith("slower above"), "slower", "faster"))
     names = {"method": "form", "size": "size", "size_low": "low", "size_high": "high", "above": "above"}
-    numbers = found[list(names)].rename(columns=names).astype({"low": int, "high": int}).to_dict("records")
-    rows = zip(found.to_dict("records"), numbers, strict=True)
-    return [Insight("crossover", INFO, where_of(row), dict(own)) for row, own in rows]
+    return from_rows("crossover", INFO, found.astype({"size_low": int, "size_high": int}), names)

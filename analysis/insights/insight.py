@@ -45,3 +45,11 @@ def where_of(row: Mapping[Any, Any] | pd.Series[Any]) -> Where:
     """The case of a row of `cells`, or of a table that has those columns."""
     names = ("dtype", "shape", "device", "threads", "numerics", "cache")
     return Where(str(row["problem"]), str(row["wrt"]), **{name: row[name] for name in names})
+
+
+def from_rows(kind: str, level: str, rows: pd.DataFrame, numbers: Mapping[str, str]) -> list[Insight]:
+    """An insight for each row of a table; `numbers` maps its columns to the names of the numbers."""
+    return [
+        Insight(kind, level, where_of(row), {name: row[column] for column, name in numbers.items()})
+        for row in rows.to_dict("records")
+    ]

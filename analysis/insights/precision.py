@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from gradiometer.analysis.insights.insight import BAD, INFO, Insight, where_of
+from gradiometer.analysis.insights.insight import BAD, INFO, Insight, from_rows, where_of
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.storage.schema import BASELINE, DTYPES
 
@@ -58,7 +58,4 @@ def beyond_bound(view: View) -> list[Insight]:
     """
     beyond = view.precision[pd.to_numeric(view.precision["bound_share"]) > 1]
     worst = beyond.sort_values("bound_share", ascending=False).drop_duplicates([*WHERE, "dtype", "method"])
-    return [
-        Insight("beyond_bound", BAD, where_of(row), {name: row[name] for name in ("method", "size", "bound_share")})
-        for row in worst.to_dict("records")
-    ]
+    return from_rows("beyond_bound", BAD, worst, {name: name for name in ("method", "size", "bound_share")})

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.frames import SERIES, timed
-from gradiometer.analysis.insights.insight import INFO, Insight, where_of
+from gradiometer.analysis.insights.insight import INFO, Insight, from_rows
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.statistics import half_width, t_quantile
 
@@ -64,6 +64,4 @@ def preparation(view: View) -> list[Insight]:
         "calls_low": "low",
         "calls_high": "high",
     }
-    numbers = pays[list(names)].rename(columns=names).to_dict("records")
-    rows = zip(pays.to_dict("records"), numbers, strict=True)
-    return [Insight("break_even", INFO, where_of(row), dict(own)) for row, own in rows]
+    return from_rows("break_even", INFO, pays, names)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from dataclasses import replace
 
-from gradiometer.analysis.insights.insight import BAD, WARNING, Insight, where_of
+from gradiometer.analysis.insights.insight import BAD, WARNING, Insight, from_rows
 from gradiometer.analysis.insights.view import WHERE, View
 
 LARGE = 2.0
@@ -22,12 +21,7 @@ def slowdown(view: View) -> list[Insight]:
     """
     slower = view.leading[(view.leading["family"] == "analytic") & (view.leading["verdict"] == "slower")]
     worst = slower.sort_values("ratio", ascending=False).drop_duplicates([*WHERE, "method"]).sort_index()
-    return [
-        Insight("slowdown", BAD if row["ratio"] > LARGE else WARNING, where_of(row), _numbers(row))
-        for row in worst.to_dict("records")
-    ]
-
-
-def _numbers(row: Mapping[Hashable, Any]) -> dict[str, Any]:
-    names = {"form": "method", "size": "size", "ratio": "ratio", "low": "ratio_low", "high": "ratio_high"}
-    return {name: row[column] for name, column in names.items()} | {"is_excessive": row["ratio_low"] > EXCESSIVE}
+    worst = worst.assign(is_excessive=worst["ratio_low"] > EXCESSIVE)
+    names = {"method": "form", "size": "size", "ratio": "ratio", "ratio_low": "low", "ratio_high": "high"}
+    found = from_rows("slowdown", WARNING, worst, {**names, "is_excessive": "is_excessive"})
+    return [replace(it, level=BAD) if it.numbers["ratio"] > LARGE else it for it in found]
