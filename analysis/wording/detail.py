@@ -84,7 +84,7 @@ def growth(them: Sequence[Insight], wrts: int) -> Iterator[Statement]:
                 exponents.setdefault(row["method"], []).append(row["exponent"])
         parts = []
         for method, values in exponents.items():
-            ends = "–".join(dict.fromkeys(f"{value:.1f}" for value in (min(values), max(values))))
+            ends = "–".join(dict.fromkeys(f"{round(value, 1) + 0.0:.1f}" for value in (min(values), max(values))))
             parts.append(f"{ends} ({method})")
         yield Statement("Growth", f"{range_of(start, stop)} the time grows as n to the power {text.listed(parts)}.")
 

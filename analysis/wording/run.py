@@ -93,6 +93,8 @@ def _range(ranges: Sequence[Any], alike: Insights) -> str:
     forms = text.listed((text.short(form, 40) for form in it.forms), "or")
     names_of = [insight.where.wrt for insight in alike if insight.where]
     ends = [(it.size_from, 0)] if it.size_from == it.size_to else [(it.size_from, 0), (it.size_to, 1)]
+    if {decision for r in ranges for decision in r.decisions} == {"undecided"}:
+        return f"{BASELINE}, {forms} {sizes}: no significant difference"
     gains = []
     for size, end in ends:
         gain = times_faster({wrt: (r.speedups[end], r.decisions[end]) for wrt, r in zip(names_of, ranges, strict=True)})
