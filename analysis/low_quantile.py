@@ -62,7 +62,7 @@ def comparable(both: pd.DataFrame, low_a: pd.DataFrame, low_b: pd.DataFrame) -> 
     """
     sides = (("cell_id_a", low_a), ("cell_id_b", low_b))
     blocks = [both[name].map(low.groupby("cell_id", observed=True)["blocks"].min()) for name, low in sides]
-    fewest = np.minimum(*blocks)
+    fewest = pd.concat(blocks, axis=1).min(axis=1, skipna=False)
     found = []
     for name, low in sides:
         at_most = low["cell_id"].map(dict(zip(both[name], fewest, strict=True)))

@@ -30,11 +30,11 @@ RANGE = {
     "spurious": "bool_or(n_spurious > 0)",
     "loss_finite": "bool_and(loss_finite)",
     "underflow": "coalesce(bool_or(n_underflow > 0), false)",
-    "zero": "coalesce(bool_or(n_underflow > 0 and abs(rel_fro - 1) < 1e-12), false)",
+    "zero": "coalesce(bool_or(status = 'zeroed' or n_underflow > 0 and abs(rel_fro - 1) < 1e-12), false)",
 }
-"""Columns over all seeds that recorded the values, also without a reference: the worst of them counts. `zero`: the
-gradient is zero although the true one is not."""
-READ = [*KEYS, "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
+"""Columns over all seeds that recorded the values, also without a reference: the worst of them counts. `zero`: entries
+are zero although the true ones are not; before version 3, all entries."""
+READ = [*KEYS, "status", "reference", "rel_fro", "digits", "bwd_fro_u", "kappa", "ulp_p50", "ulp_p99", "ulp_max",
         "bound_share", "n_nan", "n_inf", "n_spurious", "n_underflow", "loss_finite"]  # fmt: skip
 """Columns of `errors` that `summarised` needs."""
 

@@ -235,10 +235,14 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
     assert (same_inputs.nunique() == sizes).all()
 
 
-def test_cold_calls_are_cells_of_their_own(study):
-    done = study(TINY + 'cache = ["hot", "cold"]\n', "-k", "n4 and textbook and linear_autoencoder-")
-    times = done.table("cells").pivot(index="method", columns="cache", values="time_s")
+def test_cold_calls_are_cells_of_their_own_and_preparing_has_an_error(study):
+    chosen = "n4 and (textbook and linear_autoencoder- or gram_prepared and linear_autoencoder_batch-)"
+    cells = study(TINY + 'cache = ["hot", "cold"]\n', "-k", chosen).table("cells")
+    times = cells.pivot(index=["problem", "method"], columns="cache", values="time_s")
     assert times[["cold", "hot"]].notna().all(axis=None)
+    prepared = cells[cells["method"] == "gram_prepared"]
+    assert len(prepared) and (prepared[["setup_s", "setup_log_se"]] > 0).all(axis=None)
+    assert (prepared["setup_df"] == 1).all()  # two processes
 
 
 def test_the_tables_have_the_columns_that_the_schema_promises(broken):
