@@ -110,10 +110,10 @@ def cases(compared: Comparison) -> Table:
     """The change common to all methods of each case, the furthest from 1 first."""
     far = compared.cases.assign(far=compared.cases["ratio"].map(lambda ratio: max(ratio, 1 / ratio)))
     found = far.sort_values("far", ascending=False, ignore_index=True).drop(columns="far")
-    told = _varying(found, [*CASE])
+    varying = _varying(found, [*CASE])
     ratios = [text.interval(row["ratio"], row["ratio_low"], row["ratio_high"]) for row in found.to_dict("records")]
     judged = {"B is": list(found["verdict"])} if "verdict" in found else {}
-    columns = {name: [text.clean(value) for value in found[name]] for name in told} | {"B ÷ A": ratios} | judged
+    columns = {name: [text.clean(value) for value in found[name]] for name in varying} | {"B ÷ A": ratios} | judged
     rows = [list(row) for row in zip(*columns.values(), strict=True)][:MOST_ROWS]
     note = "Median over the methods of a case: drift of the machine or a change that affects every method."
     return _table(compared, "cases", "Change common to all methods: B ÷ A", note, list(columns), rows, found)
@@ -124,10 +124,10 @@ def cells(compared: Comparison) -> Table:
     news = ["slower", "faster", "undecided", "same"]
     both = compared.cells[compared.cells["reason"].isna()]
     both = both.sort_values("verdict", key=lambda it: it.map(news.index), kind="stable").head(MOST_ROWS)
-    told = _varying(
+    varying = _varying(
         both, [*CASE, "method", *(f"{name}_{run}" for name in ("device", "threads", "numerics") for run in "ab")]
     )
-    shown = {name: [text.clean(value) for value in both[name]] for name in told}
+    shown = {name: [text.clean(value) for value in both[name]] for name in varying}
     for title, name in (("B ÷ A", "ratio"), ("relative to its case", "relative_ratio")):
         ends = (both[f"{name}{end}"] for end in ("", "_low", "_high"))
         shown[title] = [text.interval(*row) for row in zip(*ends, strict=True)]

@@ -66,8 +66,8 @@ def test_figures_of_errors_have_their_numbers(frames):
 
 @pytest.mark.parametrize("name", ENTRIES)
 def test_a_figure_has_one_sentence(frames, name):
-    said = sentence(name, numbers(frames, name))
-    assert said.endswith(".") and said.count(". ") == 0
+    words = sentence(name, numbers(frames, name))
+    assert words.endswith(".") and words.count(". ") == 0
 
 
 def test_equal_forms_have_no_difference(make_run):
