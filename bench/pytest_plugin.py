@@ -104,7 +104,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             joined[-1] += f"={argument}"
         else:
             joined.append(argument)
-    return None if joined == arguments else int(pytest.main(joined))
+    return None if joined == arguments else int(pytest.main(joined, config.invocation_params.plugins))
 
 
 @pytest.hookimpl(tryfirst=True)

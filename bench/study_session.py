@@ -207,7 +207,7 @@ def gradiometer_session(pytestconfig: pytest.Config) -> Iterator[StudySession]:
 
 def pytest_report_teststatus(report: Any, config: pytest.Config) -> tuple[str, str, str] | None:
     """Print no letter for a cell, except with -v: the progress line takes its place."""
-    if report.nodeid not in config.stash[SESSION].clocks or (report.when != "call" and report.passed):
+    if report.when != "call" or report.nodeid not in config.stash[SESSION].clocks:
         return None
     outcome = "xfailed" if hasattr(report, "wasxfail") else report.outcome
     return outcome, "", outcome.upper() if config.option.verbose > 0 else ""
