@@ -70,7 +70,7 @@ def _table(rows: Sequence[OverviewRow]) -> list[str]:
     digits = [SHORT_DTYPES[name] for name in dtypes]
     ends = [{row.best[end].size for row in rows if row.best} for end in (0, -1)]
     sizes = [f"n = {next(iter(it))}" if len(it) == 1 else f"{which} n" for it, which in zip(ends, ENDS, strict=True)]
-    head = ("", "wrt", "gradients", "best form", *sizes, *digits, "overflow")
+    head = ("", "wrt", "verdict", "best form", *sizes, *digits, "overflow")
     lines = aligned([head, *(("", *_cells(row, dtypes)) for row in rows)], right=range(4, 6 + len(dtypes)))
     shown, heading = [lines[0]], ""
     for row, line in zip(rows, lines[1:], strict=True):

@@ -136,7 +136,8 @@ class StudySession:
         wall, timing, precision = (run.clock[name] for name in ("wall_s", "measuring_s", "scoring_s"))
         parts = f"{timing:.0f} s timing, {precision:.0f} s precision, {wall - timing - precision:.0f} s other"
         self.lines += [
-            f"Run ({state}, {duration(wall)}: {parts}): {run.folder}",
+            f"Time: {duration(wall)} ({parts})",
+            f"Run ({state}): {run.folder}",
             f"Report: gradiometer report {shlex.quote(str(run.folder))}",
         ]
 

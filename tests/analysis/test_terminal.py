@@ -1,6 +1,7 @@
 """The summary of a run on a terminal: a table, its notes, and the diagnosis of every wrong form last."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from gradiometer import analysis
 from gradiometer.analysis import terminal
 from gradiometer.storage import schema
 
+ROOT = Path(__file__).parents[2]
 ONE = "linear_autoencoder"
 GRIDS = ((ONE, "W1", "float32"), (ONE, "W1", "float16"))
 
@@ -107,3 +109,8 @@ def test_a_table_of_many_problems_ends_after_thirty_lines(folder, monkeypatch):
     lines = terminal.summary(folder)
     more = next(place for place, line in enumerate(lines) if line.startswith("…"))
     assert more == terminal.MOST_LINES and str(2 * 40 + 1 - more) in lines[more]
+
+
+def test_the_lines_of_a_real_run_fit_eighty_columns():
+    lines = terminal.summary(ROOT / "results" / "machines" / "quick-20261125t005949")
+    assert len(lines) <= terminal.MOST_LINES and max(map(len, lines)) <= 80

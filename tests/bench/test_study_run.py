@@ -175,8 +175,8 @@ def test_a_problem_that_draws_no_uniform_data_has_the_reason_in_its_cells(broken
 def last_lines(done):
     """The printed lines before the run folder's, back to the heading of the wrong gradients."""
     lines = done.text.rstrip().splitlines()
-    end = next(place for place, line in enumerate(lines) if line.startswith("Run ("))
-    assert len(lines) - end == 3  # the run, the report's command and pytest's counts
+    end = next(place for place, line in enumerate(lines) if line.startswith("Time: "))
+    assert len(lines) - end == 4  # the time, the run, the report's command and pytest's counts
     return lines[lines.index("Wrong gradients:") + 1 : end]
 
 
