@@ -1,6 +1,6 @@
 """Decisions on times: faster, slower, same or undecided, with one correction for the whole table of a run.
 
-Every sentence, table and figure of a page reads the columns that `with_decisions` adds, so they agree.
+`view.view_of` stores them in the columns `verdict` and `behind`, which every sentence, table and figure of a page reads.
 """
 
 from __future__ import annotations

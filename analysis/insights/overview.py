@@ -73,7 +73,11 @@ class OverviewRow:
 
 def overview(frames: Frames) -> list[OverviewRow]:
     """A row for each problem × wrt of the first run in `frames`, in the order of the problems."""
-    view = view_of(frames.of_run(str(frames.runs[0]["run_id"])))
+    return rows_of(view_of(frames.of_run(str(frames.runs[0]["run_id"]))))
+
+
+def rows_of(view: View) -> list[OverviewRow]:
+    """The same for a run whose view is already at hand."""
     problems = described(view.run, "problems", view.cells["problem"])
     leading = view.leading.drop_duplicates(["problem", "wrt"]).set_index("problem", drop=False)
     return [

@@ -11,7 +11,7 @@ from gradiometer.analysis.compare import machines
 from gradiometer.analysis.drawing import render
 from gradiometer.analysis.frames import Frames, described
 from gradiometer.analysis.insights.insight import Insight
-from gradiometer.analysis.insights.overview import overview
+from gradiometer.analysis.insights.overview import rows_of
 from gradiometer.analysis.insights.questions import insights
 from gradiometer.analysis.insights.view import RIGHT, View, view_of
 from gradiometer.analysis.report import figure_selection, measurement, output, tables
@@ -139,7 +139,7 @@ def _tables(shown: Shown, out: output.Output, most: int) -> dict[str, dict[str, 
     """Name → a table of at most `most` rows, whether it is open, and its first rows. Writes each table as CSV."""
     cells = shown.view.cells
     made = {
-        "answers": tables.answers(overview(shown.frames)),
+        "answers": tables.answers(rows_of(shown.view)),
         "derivations": tables.derivations(shown.frames.derivations),
         "causes": tables.causes(cells),
         "crossovers": tables.crossovers(cells),
