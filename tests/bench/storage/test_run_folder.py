@@ -244,7 +244,7 @@ def test_names_stay_in_their_folder(tmp_path, name):
         check_name(name, "run name")
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_raises_one_line(tmp_path):
     blocker = tmp_path / "file"
     blocker.write_text("")
     with pytest.raises(StoreError, match="give a folder that can be written"):
