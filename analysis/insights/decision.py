@@ -1,6 +1,6 @@
 """Decisions on times: faster, slower, same or undecided, with one correction for the whole table of a run.
 
-`view.view_of` stores them in the columns `verdict` and `behind`, which all sentences, tables and figures of a page read.
+`view.view_of` stores them in the columns `verdict` and `behind`, which all sentences, tables and figures read.
 """
 
 from __future__ import annotations
