@@ -18,7 +18,7 @@ FAILED = ("oom", "wrong", "timeout", "error", "crashed")
 """Statuses that mean a fault of the method; `--study-strict` fails the session for them."""
 
 MOST_LINES = 30
-ENDS = ("smallest", "largest")
+ENDS = {0: "smallest", -1: "largest"}
 SHORT_DTYPES = {"float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
@@ -68,10 +68,13 @@ def _table(rows: Sequence[OverviewRow]) -> list[str]:
         return []
     dtypes = [name for name in SHORT_DTYPES if any(name in {**row.digits, **row.overflows} for row in rows)]
     digits = [SHORT_DTYPES[name] for name in dtypes]
-    ends = [{row.best[end].size for row in rows if row.best} for end in (0, -1)]
-    sizes = [f"n = {next(iter(it))}" if len(it) == 1 else f"{which} n" for it, which in zip(ends, ENDS, strict=True)]
+    found = {end: {row.best[end].size for row in rows if row.best} for end in ENDS}
+    ends = [end for end in ENDS if end or len(found[0] | found[-1]) > 1]
+    sizes = [f"n = {min(found[end])}" if len(found[end]) == 1 else f"{ENDS[end]} n" for end in ends]
     head = ("", "wrt", "verdict", "best form", *sizes, *digits, "overflow")
-    lines = aligned([head, *(("", *_cells(row, dtypes)) for row in rows)], right=range(4, 6 + len(dtypes)))
+    lines = aligned(
+        [head, *(("", *_cells(row, dtypes, ends)) for row in rows)], right=range(4, 4 + len(ends) + len(dtypes))
+    )
     shown, heading = [lines[0]], ""
     for row, line in zip(rows, lines[1:], strict=True):
         where = ", ".join(text for text in (row.dtype, *_unusual(row.configuration)) if text)
@@ -89,15 +92,14 @@ def _unusual(configuration: Mapping[str, str]) -> list[str]:
     return [words[name] for name in ("shape", *CONFIGURATION) if words[name] != usual.get(name)]
 
 
-def _cells(row: OverviewRow, dtypes: Sequence[str]) -> Iterator[str]:
+def _cells(row: OverviewRow, dtypes: Sequence[str], ends: Sequence[int]) -> Iterator[str]:
     yield short(row.wrt, 12)
     forms = sum(row.evidence.values())
     level = "wrong" if "wrong" in row.evidence else ([*row.evidence] or ["not checked"])[-1]
     part = f"{row.evidence[level]}/{forms} " if level in ("wrong", "not checked") and forms else f"{forms or ''} "
     yield f"{part}{level}".strip()
     yield short(row.best[-1].form if row.best else "none", 16)
-    yield _speedup(row.best[0]) if row.best else "–"
-    yield _speedup(row.best[-1]) if row.best else "–"
+    yield from (_speedup(row.best[end]) if row.best else "–" for end in ends)
     yield from (f"{row.digits[name]:.1f}" if name in row.digits else "–" for name in dtypes)
     lost = {**row.zeros, **row.overflows}
     yield ", ".join(f"{SHORT_DTYPES.get(name, name)} n≥{size}" for name, size in lost.items()) or "none"

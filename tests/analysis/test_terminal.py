@@ -114,3 +114,8 @@ def test_a_table_of_many_problems_ends_after_thirty_lines(folder, monkeypatch):
 def test_the_lines_of_a_real_run_fit_eighty_columns():
     lines = terminal.summary(ROOT / "results" / "machines" / "quick-20261125t005949")
     assert len(lines) <= terminal.MOST_LINES and max(map(len, lines)) <= 80
+
+
+def test_a_study_of_one_size_has_one_column_of_speedups(make_run):
+    lines = terminal.summary(make_run(name="one-size", sizes=(8,), grids=GRIDS))
+    assert lines[0].count("n = 8") == 1 and len([text for text in row_of(lines) if text.endswith("×")]) == 1
