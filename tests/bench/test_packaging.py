@@ -80,7 +80,11 @@ def test_git_ignores_what_a_users_run_writes_and_nothing_that_is_committed():
         "results/compare/a.csv",
         "results/selftest-1/a",
     ]
-    committed = ["results/machines/quick-1/run.json", "results/sample/figures/new.svg", "bench/study/studies/quick.toml"]
+    committed = [
+        "results/machines/quick-1/run.json",
+        "results/sample/figures/new.svg",
+        "bench/study/studies/quick.toml",
+    ]
     command = ["git", "check-ignore", *written, *committed]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == written
