@@ -36,10 +36,9 @@ Problems = dict[str, dict[str, Any]]
 def write_report(frames: Frames, folder: Path) -> list[Path]:
     """Write report.html, report.md, tables/*.csv and figures/*.svg into `folder`; return the paths of the pages.
 
-    Files of an earlier report in `folder` are removed, other files are kept. Raises OSError if `folder` cannot be
-    written.
+    Files of an earlier report in `folder` are removed, others are kept. Raises OSError if `folder` cannot be written.
     """
-    with output.Output(folder) as out:
+    with output.Output(folder, "report") as out:
         return _write(frames, out)
 
 
@@ -71,7 +70,7 @@ def _write(frames: Frames, out: output.Output) -> list[Path]:
         "glossary": measurement.GLOSSARY,
         "figures_most_bytes": f"{figure_selection.MOST_BYTES / 1e6:g} MB",
     }
-    return out.pages("report", context)
+    return out.pages(context)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -35,73 +35,57 @@ def _environment() -> Environment:
 
 def markdown_table(table: Table) -> Markup:
     """A table in Markdown, its cells escaped."""
-    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
-    body = [lines[1] if line is lines[1] else [markdown(cell) for cell in line] for line in lines]
-    return Markup("\n".join(f"| {' | '.join(line)} |" for line in body))
-
-
-def write(folder: Path, name: str, context: Mapping[str, Any]) -> list[Path]:
-    """Write `name`.html and `name`.md from their templates into `folder`; return their paths. Raises OSError."""
-    environment = _environment()
-    paths = [folder / f"{name}.{kind}" for kind in ("html", "md")]
-    for path in paths:
-        path.write_text(environment.get_template(f"{path.name}.j2").render(context), "utf-8")
-    return paths
-
-
-def write_csv(path: Path, table: Table) -> None:
-    """Write all rows of a table, with a ' before texts that a spreadsheet would take for a formula. Raises OSError."""
-    whole = pa.Table.from_pandas(table.frame, preserve_index=False)
-    for place, column in enumerate(whole.schema):
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            safe = compute.replace_substring_regex(whole.column(place), r"^[=+\-@\t\r\n]", r"'\0")
-            whole = whole.set_column(place, column.name, safe)
-    with path.open("wb") as file:
-        csv.write_csv(whole, file)
-
-
-MANIFEST = "report-files.txt"
-"""Lists the files of a report, one path a line, relative to its folder."""
+    head, *rows = [[markdown(cell) for cell in line] for line in (table.columns, *table.rows)]
+    return Markup("\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)))
 
 
 class Output:
-    """A report folder. Entering removes the files that an earlier report listed in MANIFEST; foreign files are kept.
-
-    Raises OSError if the folder cannot be written.
+    """The folder of a page called `name` (report, compare). Entering removes the files that an earlier page of that
+    name wrote, as listed in NAME-files.txt, one path a line; foreign files are kept. Raises OSError where it cannot.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str, tables: str = "tables", figures: str = "figures") -> None:
+        self.folder, self.name, self.tables, self.figures = folder, name, tables, figures
+        self._manifest = folder / f"{name}-files.txt"
         self._files: list[str] = []
 
     def __enter__(self) -> Output:
-        for part in ("tables", "figures"):
+        for part in (self.tables, self.figures):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        manifest = self.folder / MANIFEST
-        for line in manifest.read_text("utf-8").splitlines() if manifest.is_file() else []:
+        for line in self._manifest.read_text("utf-8").splitlines() if self._manifest.is_file() else []:
             if re.fullmatch(r"((tables|figures)/)?[A-Za-z0-9_+-][A-Za-z0-9._+-]*\.(html|md|csv|svg)", line):
                 (self.folder / line).unlink(missing_ok=True)
         return self
 
     def __exit__(self, *failure: object) -> None:
-        (self.folder / MANIFEST).write_text("".join(f"{name}\n" for name in self._files), "utf-8")
+        self._manifest.write_text("".join(f"{name}\n" for name in self._files), "utf-8")
 
-    def csv(self, table: Table) -> None:
-        """Write all rows of a table into tables/."""
-        write_csv(self._path(f"tables/{table.name}.csv"), table)
+    def csv(self, table: Table) -> Path:
+        """Write all rows of a table, with a ' before texts that a spreadsheet would take for a formula."""
+        whole = pa.Table.from_pandas(table.frame, preserve_index=False)
+        for place, column in enumerate(whole.schema):
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                safe = compute.replace_substring_regex(whole.column(place), r"^[=+\-@\t\r\n]", r"'\0")
+                whole = whole.set_column(place, column.name, safe)
+        path = self._path(self.tables, f"{table.name}.csv")
+        csv.write_csv(whole, path)
+        return path
 
     def svg(self, drawn: Drawn) -> None:
-        """Write a figure into figures/."""
-        self._path(f"figures/{drawn.file}").write_text(drawn.svg, "utf-8")
+        """Write a figure."""
+        self._path(self.figures, drawn.file).write_text(drawn.svg, "utf-8")
 
-    def pages(self, name: str, context: Mapping[str, Any]) -> list[Path]:
-        """Write `name`.html and `name`.md; return their paths."""
-        self._files += [f"{name}.html", f"{name}.md"]
-        return write(self.folder, name, context)
+    def pages(self, context: Mapping[str, Any]) -> list[Path]:
+        """Write NAME.html and NAME.md from their templates; return their paths."""
+        environment = _environment()
+        paths = [self._path(".", f"{self.name}.{kind}") for kind in ("html", "md")]
+        for path in paths:
+            path.write_text(environment.get_template(f"{path.name}.j2").render(context), "utf-8")
+        return paths
 
-    def _path(self, name: str) -> Path:
-        self._files.append(name)
-        return self.folder / name
+    def _path(self, part: str, name: str) -> Path:
+        self._files.append(PurePosixPath(part, name).as_posix())
+        return self.folder / part / name
 
 
 def title(frames: Frames, problems: Sequence[Mapping[str, Mapping[str, Any]]]) -> str:
@@ -132,10 +116,7 @@ def _date(started: object) -> str:
         day = datetime.fromisoformat(str(started))
     except ValueError:
         return ""
-    return f", {day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    return f", {day.day} {day:%b %Y}"
 
 
 def on_what(frames: Frames) -> str:

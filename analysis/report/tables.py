@@ -46,7 +46,8 @@ class Table:
         return f"The first {shown} of {whole} rows." if shown < whole else ""
 
 
-def _table(name: str, title: str, note: str, frame: pd.DataFrame, shown: dict[str, list[str]]) -> Table:
+def table_of(name: str, title: str, note: str, frame: pd.DataFrame, shown: dict[str, list[str]]) -> Table:
+    """The table of `frame` that shows the texts `shown`, by column."""
     return Table(name, title, note, list(shown), [list(row) for row in zip(*shown.values(), strict=True)], frame)
 
 
@@ -56,7 +57,8 @@ def _texts(frame: pd.DataFrame, columns: Sequence[str]) -> dict[str, list[str]]:
     return {name: [text.clean(value) if pd.notna(value) else "–" for value in frame[name]] for name in varying}
 
 
-def _intervals(frame: pd.DataFrame, name: str) -> list[str]:
+def intervals(frame: pd.DataFrame, name: str) -> list[str]:
+    """The column `name` with its interval (`_low`, `_high`), as texts."""
     ends = (frame[f"{name}_low"], frame[f"{name}_high"])
     return [text.interval(*row) for row in zip(frame[name], *ends, strict=True)]
 
@@ -90,7 +92,7 @@ def _exponents(frame: pd.DataFrame, name: str, title: str, note: str) -> Table:
     sizes = [f"{start}–{stop}" for start, stop in zip(shown["size_from"], shown["size_to"], strict=True)]
     powers = zip(shown["exponent"], shown["exponent_low"], shown["exponent_high"], strict=True)
     columns = _texts(shown, [*CASE, "method"]) | {"sizes": sizes, "exponent": [text.exponent(*row) for row in powers]}
-    return _table(name, title, note, frame, columns)
+    return table_of(name, title, note, frame, columns)
 
 
 def crossovers(cells: pd.DataFrame) -> Table:
@@ -101,7 +103,7 @@ def crossovers(cells: pd.DataFrame) -> Table:
     between = [
         f"{low:.0f} and {high:.0f}" if pd.notna(low) else "–" for low, high in _zipped(shown, "size_low", "size_high")
     ]
-    return _table(
+    return table_of(
         "crossovers",
         "Crossovers with autograd",
         "The crossing lies between two measured sizes with different decisions. The estimate interpolates the log of "
@@ -128,7 +130,7 @@ def causes(cells: pd.DataFrame) -> Table:
             f"flops{whose}": [text.number(value) for value in shown[f"flops{end}"]],
             f"limit{whose}": [_limit(*row) for row in _zipped(shown, f"limit_s{end}", f"limited_by{end}")],
         }
-    return _table(
+    return table_of(
         "causes",
         f"Causes of ratios above {cause.BEYOND:g} or below 1/{cause.BEYOND:g}",
         "Dispatch: the difference of the overheads is more than half of the difference of the times. Work, memory: the "
@@ -151,7 +153,7 @@ def break_even(cells: pd.DataFrame) -> Table:
     """From how many calls on preparing pays."""
     frame = preparation.break_even(cells)
     shown = frame.head(MOST_ROWS)
-    return _table(
+    return table_of(
         "break_even",
         "Break-even of preparing",
         "Number of calls on the same data after which preparing pays: time to prepare ÷ (time of the other form − time "
@@ -163,7 +165,7 @@ def break_even(cells: pd.DataFrame) -> Table:
             "time": [text.seconds(value) for value in shown["time_s"]],
             "other form": list(shown["other"]),
             "its time": [text.seconds(value) for value in shown["other_time_s"]],
-            "calls": _intervals(shown, "calls"),
+            "calls": intervals(shown, "calls"),
         },
     )
 
@@ -174,7 +176,7 @@ def all_cells(cells: pd.DataFrame, measured: pd.DataFrame, scores: pd.DataFrame)
     frame = with_error(cells.assign(**dict(times)), scores).assign(wall_over_device=wall_over_device)
     has_device = frame["wall_over_device"].notna().any()
     shown = frame.head(MOST_ROWS)
-    return _table(
+    return table_of(
         "cells",
         "Cells",
         "Time per call, and its ratio to autograd's (paired; below 1 is faster), each with a 95 % interval. Decisions, "
@@ -188,7 +190,7 @@ def all_cells(cells: pd.DataFrame, measured: pd.DataFrame, scores: pd.DataFrame)
         | {
             "status": list(shown["status"]),
             "time": [text.seconds(*row) for row in _zipped(shown, "time_s", "time_low_s", "time_high_s")],
-            "÷ autograd": _intervals(shown, "ratio"),
+            "÷ autograd": intervals(shown, "ratio"),
             "decision": list(shown["verdict"].fillna("–")),
         }
         | ({"wall ÷ device": [text.number(value) for value in shown["wall_over_device"]]} if has_device else {})
@@ -222,7 +224,7 @@ def derivations(rows: pd.DataFrame) -> Table:
     """The verdict on every gradient, and on torch's own."""
     shown = rows.head(MOST_ROWS)
     digits = [f"{value:.0f}" if pd.notna(value) else "–" for value in shown["digits"]]
-    return _table(
+    return table_of(
         "derivations",
         "Verdicts",
         "Each form is compared entry by entry with the derivative of the traced loss at random points. Digits: the "
@@ -245,7 +247,7 @@ def failures(cells: pd.DataFrame) -> Table:
     frame = frame.drop(columns="kind").sort_values("status", kind="stable", ignore_index=True)
     shown = frame.head(MOST_ROWS)
     present = [f"{name}: {STATUSES.get(name, 'not a known status')}" for name in frame["status"].unique()]
-    return _table(
+    return table_of(
         "failures",
         f"Failed and skipped: {len(lost)} of {len(cells)} cells",
         "; ".join(present),

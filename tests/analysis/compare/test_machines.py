@@ -50,8 +50,9 @@ def test_each_run_is_compared_with_the_first(frames):
 
 def test_its_tables_are_files_that_name_what_differs(frames, tmp_path):
     machines = side_by_side(frames)
+    out = output.Output(tmp_path, "machines", tables=".")
     for table in machines.tables:
-        output.write_csv(tmp_path / f"{table.name}.csv", table)
+        out.csv(table)
     with (tmp_path / "gpu-against_first.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == len(frames.of_run("first").cells)

@@ -84,6 +84,16 @@ def test_a_page_without_a_compared_cell_can_be_written(first, other, tmp_path):
     assert html.is_file()
 
 
+def test_a_second_comparison_leaves_no_file_of_the_first_and_every_foreign_file(first, null, other, tmp_path):
+    (tmp_path / "notes.txt").write_text("kept")
+    write_comparison(first, first, null, tmp_path)
+    assert (tmp_path / "sizes.svg").is_file()
+    second = other(dtype="float64", ids=("-float32-", "-float64-"))
+    write_comparison(first, second, compare(first, second), tmp_path)
+    assert not (tmp_path / "sizes.svg").exists()
+    assert (tmp_path / "notes.txt").is_file() and (tmp_path / "compare.html").is_file()
+
+
 def test_differences_come_first_and_foreign_text_is_escaped(first, other, tmp_path):
     def nasty(run):
         run["versions"]["torch"] = "<script>a|b</script>"

@@ -198,7 +198,7 @@ def test_a_second_report_leaves_no_file_of_the_first_and_every_foreign_file(make
     outside = tmp_path.parent / "outside.csv"
     for file in (*foreign, outside):
         file.write_text("mine", "utf-8")
-    manifest = tmp_path / output.MANIFEST
+    manifest = tmp_path / "report-files.txt"
     manifest.write_text(manifest.read_text("utf-8") + "../outside.csv\n/etc/hostname\ntables\n", "utf-8")
     build.write_report(analysis.load([two]), tmp_path)
     second = {file.relative_to(tmp_path) for file in tmp_path.rglob("*") if file.is_file()}
