@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,8 +185,3 @@ class Run:
         tables = build_tables(self.folder, state=state, clock=self.clock, numerics_in_force=self._numerics)
         self._journal.close()
         return tables
-
-
-def statuses(cells: pd.DataFrame) -> str:
-    """`612 ok, 48 skipped`, most frequent first."""
-    return ", ".join(f"{count} {status}" for status, count in Counter(cells["status"]).most_common())

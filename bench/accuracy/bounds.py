@@ -69,25 +69,16 @@ class Bounds:
         """Name of a graph → bound on |Ĝ − G| per entry, flat. Graphs without a bound at these inputs are left out."""
         found = {}
         for name in dict.fromkeys(graph_name(problem, wrt, method) for method in methods):
-            graph = None if name is None else self._graph(problem, wrt, dims, inputs, dtype, name)
+            if name is None:
+                continue
+            key = (problem.name, wrt, tuple(dims.items()), dtype, name)
+            if key not in self._graphs:
+                self._graphs[key] = _traced(problem, wrt, dims, inputs, name)
+            graph = self._graphs[key]
             parts = None if graph is None else worst_case(graph, list(inputs.values()), dtype)
-            if name is not None and parts is not None:
+            if parts is not None:
                 found[name] = np.concatenate([np.ravel(part) for part in parts])
         return found
-
-    def _graph(
-        self,
-        problem: Problem,
-        wrt: str,
-        dims: Mapping[str, int],
-        inputs: Mapping[str, torch.Tensor],
-        dtype: str,
-        name: str,
-    ) -> GraphModule | None:
-        key = (problem.name, wrt, tuple(dims.items()), dtype, name)
-        if key not in self._graphs:
-            self._graphs[key] = _traced(problem, wrt, dims, inputs, name)
-        return self._graphs[key]
 
 
 def _traced(

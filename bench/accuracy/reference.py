@@ -120,16 +120,12 @@ class References:
                 except (PrecisionError, UnknownOperationError):
                     continue
                 engine, parts = found.engine, found.results
-                self._cache.put(key, _packed(engine, parts))
+                arrays = [array for part in parts for array in (part.hi, part.lo, part.radius)]
+                self._cache.put(key, [np.array(engine), *arrays])
             if graph is graphs.loss or _agree(graphs.loss, parts, sizes):
                 radii = [float(np.max(part.radius / unit(i, part.hi), initial=0.0)) for i, part in enumerate(parts)]
-                return Reference(
-                    ENGINES[engine],
-                    _joined(part.hi for part in parts),
-                    _joined(part.lo for part in parts),
-                    max(radii),
-                    _joined(part.terms for part in sizes),
-                )
+                hi, lo = _joined(part.hi for part in parts), _joined(part.lo for part in parts)
+                return Reference(ENGINES[engine], hi, lo, max(radii), _joined(part.terms for part in sizes))
         return None
 
     def _sizes(self, graph: GraphModule, inputs: Sequence[torch.Tensor]) -> list[Magnitude]:
@@ -167,10 +163,6 @@ def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnit
     with np.errstate(invalid="ignore"):  # where float64 overflows, the values are not compared
         gaps = [(np.abs(part.hi - size.value), allowed * size.terms + 2.0**-1000) for part, size in pairs]
         return not any((gap > most).any() for gap, most in gaps)
-
-
-def _packed(engine: str, parts: Iterable[Enclosure]) -> list[np.ndarray[Any, Any]]:
-    return [np.array(engine), *(array for part in parts for array in (part.hi, part.lo, part.radius))]
 
 
 def _unpacked(kept: list[np.ndarray[Any, Any]] | None) -> tuple[str, tuple[Enclosure, ...]]:

@@ -62,6 +62,5 @@ def float64_error(form: Form, inputs: Mapping[str, torch.Tensor], device: str, r
     computed = np.concatenate([part.detach().double().cpu().numpy().ravel() for part in parts])
     if computed.shape != reference.hi.shape or not np.isfinite(computed).all():
         return None
-    are_terms_known = reference.terms is not None and np.isfinite(reference.terms).all()
-    scale = reference.terms if are_terms_known and reference.terms is not None else reference.hi
+    scale = reference.hi if reference.terms is None or not np.isfinite(reference.terms).all() else reference.terms
     return norm_ratio((computed - reference.hi) - reference.lo, scale)

@@ -14,16 +14,13 @@ from gradiometer.accuracy.bounds import graph_name
 from gradiometer.accuracy.reference import Reference
 from gradiometer.accuracy.refutation import exceeds_bound
 from gradiometer.graph.arithmetic.error_bounds import bound_share
-from gradiometer.storage.schema import DTYPES, Error
+from gradiometer.storage.schema import DTYPES, Error, nullable
 from gradiometer.study.plan import Case
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-METRIC_COLUMNS = (
-    "reference", "reference_radius_ulp", "rel_fro", "rel_max", "comp_max", "ulp_max", "ulp_mean", "ulp_p50", "ulp_p99",
-    "digits", "bwd_max_u", "bwd_fro_u", "kappa", "predicted_rel_fro", "bound_share", "n_nan", "n_inf", "n_spurious",
-    "n_underflow", "n_zeroed", "loss_finite", "input_hash", "output_hash", "distinct_outputs",
-)  # fmt: skip
+METRIC_COLUMNS = nullable(Error) - {"reason"}
+"""Columns of `errors` that are null where a gradient was not scored."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,6 @@ __all__ = ["PROBLEMS", "Form", "Problem", "ProblemError", "Source", "load", "shi
 
 PROBLEMS: dict[str, Problem] = {
     module.problem.name: module.problem
-    for module in (
-        linear_autoencoder,
-        linear_autoencoder_batch,
-        linear_autoencoder_batch_mse,
-    )
+    for module in (linear_autoencoder, linear_autoencoder_batch, linear_autoencoder_batch_mse)
 }
 """Name → problem. To add one, write its file and list its module here."""

@@ -19,10 +19,7 @@ ADDED = {
 }
 """Columns that earlier versions lack, by table. They are read as null."""
 
-RENAMED = {
-    "cells": {"interference": "disturbed"},
-    "segments": {"overhead_s": "floor_s", "interference": "disturbed"},
-}
+RENAMED = {"cells": {"interference": "disturbed"}, "segments": {"overhead_s": "floor_s", "interference": "disturbed"}}
 """Columns by table, with the name that each had before version 3."""
 
 INTERVALS = {

@@ -16,11 +16,7 @@ from gradiometer.storage.durable import sync_folder, to_json, write_json
 from gradiometer.storage.validate import DESCRIPTION, StoreError, check_name, read_description
 
 JOURNAL = "journal.jsonl"
-KINDS = {
-    "plan": {"cells"},
-    "derivations": {"rows"},
-    "case": {"case_id", "cells", "samples", "segments", "errors"},
-}
+KINDS = {"plan": {"cells"}, "derivations": {"rows"}, "case": {"case_id", "cells", "samples", "segments", "errors"}}
 """Kinds of records, with their keys."""
 
 
@@ -102,14 +98,12 @@ def lock(file: Any) -> bool:
     """
     try:
         import fcntl
-    except ImportError:
-        return True
-    try:
+
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError:
-        return True
+    except (ImportError, OSError):
+        pass
     return True
 
 

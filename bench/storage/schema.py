@@ -189,7 +189,6 @@ class Error:
     bwd_max_u: float | None
     bwd_fro_u: float | None
     kappa: float | None
-    predicted_rel_fro: float | None
     bound_share: float | None
     n_nan: int | None
     n_inf: int | None
@@ -254,12 +253,7 @@ def arrow_schema(row: type) -> pa.Schema:
     """The parquet schema of a table. Strings are dictionary-encoded, because ids repeat."""
     import pyarrow as pa
 
-    types = {
-        str: pa.dictionary(pa.int32(), pa.string()),
-        int: pa.int64(),
-        float: pa.float64(),
-        bool: pa.bool_(),
-    }
+    types = {str: pa.dictionary(pa.int32(), pa.string()), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
     optional = nullable(row)
     return pa.schema([pa.field(name, types[kind], name in optional) for name, kind in columns(row).items()])
 

@@ -49,13 +49,10 @@ def _tables_of(path: Path, lost: list[int]) -> dict[str, pd.DataFrame]:
     order = {row["cell_id"]: position for position, row in enumerate(planned)}
     rows["cells"].sort(key=lambda row: order.get(row["cell_id"], len(order)))
     tables = {name: _frame(name, found) for name, found in rows.items()}
+    tables["samples"] = pd.DataFrame(columns=list(schema.columns(schema.Sample)))
     if samples:
-        run_id = tables["cells"]["run_id"].iloc[0]
-        tables["samples"] = pd.concat(samples, ignore_index=True).assign(run_id=run_id)[
-            list(schema.columns(schema.Sample))
-        ]
-    else:
-        tables["samples"] = pd.DataFrame(columns=list(schema.columns(schema.Sample)))
+        whole = pd.concat(samples, ignore_index=True).assign(run_id=tables["cells"]["run_id"].iloc[0])
+        tables["samples"] = whole[tables["samples"].columns]
     tables["cells"] = statistics.summarise(tables["cells"], tables["samples"], tables["segments"])
     return tables
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -25,39 +25,19 @@ class Limits:
         return list(self.memory_bytes)
 
 
-def _no_device(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+def _obstacle(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
+    """Status and reason of a cell that is excluded before anything runs; None for a cell to measure."""
     if case.device not in limits.memory_bytes:
         return "unsupported", f"no {case.device} device on this machine"
-    return None
-
-
-def _no_such_numerics(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
     if case.numerics == "tf32" and (case.device != "cuda" or case.dtype != "float32"):
         return "unsupported", "tf32 exists for float32 on CUDA devices only"
-    return None
-
-
-def _too_large(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
     needed, there = case.memory_bytes(method), limits.memory_bytes[case.device]
     if needed > there:
         return "skipped", f"predicted to need {needed / 1e9:.3g} GB, the machine has {there / 1e9:.3g} GB free"
-    return None
-
-
-def _too_slow(case: Case, method: str, study: Study, limits: Limits) -> tuple[str, str] | None:
     seconds = case.least_call_s(method)
     if seconds > study.longest_call_s:
         return "skipped", f"predicted {seconds:.2g} s a call, the study's limit is {study.longest_call_s:.2g} s"
     return None
-
-
-CHECKS: Sequence[Callable[[Case, str, Study, Limits], tuple[str, str] | None]] = (
-    _no_device,
-    _no_such_numerics,
-    _too_large,
-    _too_slow,
-)
-"""Reasons to exclude a cell before anything runs; the first match applies."""
 
 
 def _selected(asked: Sequence[str], names: Sequence[str]) -> list[str]:
@@ -118,8 +98,7 @@ def plan(study: Study, sources: Mapping[str, Source], limits: Limits, problems_r
         whole = grid.model_copy(update={"problems": ["all"]}) if problems_replaced else grid
         for case in _cases(study, whole, problems, limits):
             for method in case.methods:
-                verdict = next((v for v in (c(case, method, study, limits) for c in CHECKS) if v), ("ok", None))
-                cell = PlannedCell(case, method, *verdict)
+                cell = PlannedCell(case, method, *(_obstacle(case, method, study, limits) or ("ok", None)))
                 cells.setdefault(cell.cell_id, cell)
     if not cells:
         raise StudyError(f"{study.name}: no cell is left; its wrt or methods fit none of its problems")

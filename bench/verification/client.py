@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from gradiometer.problems import Source
 from gradiometer.verification.verdict import TORCH, Verdict
-from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess
+from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess, ask_again
 
 LIMIT_S = 60.0
 """Default limit of one request: all forms of one wrt (typically 1–2 s), or one form alone."""
@@ -18,11 +18,7 @@ log = logging.getLogger(__name__)
 def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, object]:
     """The request that makes a worker load these problems and warm up on these devices."""
     entries = [
-        {
-            "name": source.problem.name,
-            "path": None if source.is_shipped else str(source.path),
-            "sha256": source.sha256,
-        }
+        {"name": source.problem.name, "path": None if source.is_shipped else str(source.path), "sha256": source.sha256}
         for source in sources
     ]
     return {"problems": entries, "devices": devices}
@@ -42,32 +38,22 @@ def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S)
             found += [_unchecked(source, wrt, form, failure) for form in forms]
         except WorkerDied:
             for form in forms:
-                found += _alone(source, worker, wrt, form, limit_s)
+                try:
+                    found += _ask(source, worker, wrt, form, limit_s)
+                except (WorkerFailed, WorkerDied) as failure:
+                    found.append(_unchecked(source, wrt, form, failure))
     return found
 
 
 def _ask(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limit_s: float) -> list[Verdict]:
+    """Verdicts on one form or on all of them (None). If a worker is killed, one form alone is asked for again."""
     request = {"do": "verify", "problem": source.problem.name, "wrt": wrt, "form": form}
-    answer, _ = worker.ask(request, limit_s)
+    answer, _ = worker.ask(request, limit_s) if form is None else ask_again(worker, request, limit_s)
     verdicts = [Verdict(**verdict) for verdict in answer["verdicts"]]
     for verdict in verdicts:
         if verdict.traceback:
             log.error("%s\n%s", verdict.text, verdict.traceback)
     return verdicts
-
-
-def _alone(
-    source: Source, worker: WorkerProcess, wrt: str, form: str, limit_s: float, is_retry: bool = False
-) -> list[Verdict]:
-    """The verdict on one form. If the worker crashes, ask once more: it may have been killed from outside."""
-    try:
-        return _ask(source, worker, wrt, form, limit_s)
-    except WorkerFailed as failure:
-        return [_unchecked(source, wrt, form, failure)]
-    except WorkerDied as death:
-        if is_retry or death.status == "timeout":
-            return [_unchecked(source, wrt, form, death)]
-    return _alone(source, worker, wrt, form, limit_s, is_retry=True)
 
 
 def _unchecked(source: Source, wrt: str, form: str, failure: Exception) -> Verdict:
