@@ -104,13 +104,6 @@ def test_a_folder_for_runs_does_not_move_the_root_folder(other, tmp_path, form):
     assert "configfile: pyproject.toml" in text.splitlines()
 
 
-def test_a_study_runs_without_capture(tmp_path):
-    arguments = ["--benchmark-only", "--study=smoke", f"--study-out={tmp_path}", "-p", "no:capture", "-k"]
-    code, text = run_in(ROOT, *arguments, "linear_autoencoder-W1-n8-float32 and textbook")
-    assert code == 0, text
-    assert "1 passed" in text and "Run (complete" in text
-
-
 def test_windows_is_refused_only_when_a_study_is_asked_for(other):
     pretend = "import pytest, sys, types; from gradiometer import pytest_plugin as it; "
     pretend += "it.sys = types.SimpleNamespace(platform='win32'); sys.exit(pytest.main(['-q', *sys.argv[1:]]))"

@@ -194,22 +194,60 @@ def test_wrong_gradients_are_diagnosed_in_the_last_lines_and_fail_the_session(br
 
 
 def test_a_form_that_fails_is_a_failed_test_and_a_selection_brings_its_baseline(study, tmp_path):
+    """Without capture, since a study must run so too."""
     problem = tmp_path / "mine.py"
     problem.write_text(re.sub(r"for f in \(.*\)\}\}", "for f in (right, raises)}}", BROKEN))
-    done = study(
-        TINY.replace('"near_optimum"', '"normal"'), "--problem", str(problem), "-k", "n4 and (right or raises)"
-    )
+    asked = 'processes = 1\nbudget_s = 0.02\nseeds = 1\n[[grid]]\nsizes = [4, 6]\ndevices = ["cpu"]\ndata = ["uniform"]'
+    chosen = ["-k", "n4 and (right or raises)", "-p", "no:capture"]
+    done = study(asked, "--problem", str(problem), *chosen)
     assert done.code == 1
-    assert "1 failed, 1 passed" in done.text
+    assert "1 failed, 1 passed" in done.text and "Run (complete" in done.text
     cells = done.table("cells").set_index("method")
     assert sorted(cells.index) == ["autograd", "raises", "right"]
     assert cells.loc["right", "ratio"] > 0
 
 
-def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
-    done = study(TINY + 'dtypes = ["float32", "float64"]\nproblems = ["linear_autoencoder"]\n', "-k", "not jac")
+PLANNED = """
+processes = 2
+budget_s = 0.05
+seeds = 2
+[[grid]]
+problems = ["linear_autoencoder"]
+wrt = ["first"]
+sizes = [4, 6]
+dtypes = ["float32", "float64"]
+devices = ["cpu"]
+data = ["uniform", "near_optimum"]
+[[grid]]
+problems = ["linear_autoencoder"]
+wrt = ["first"]
+sizes = [4]
+methods = ["textbook"]
+devices = ["cpu"]
+data = ["uniform"]
+cache = ["cold"]
+[[grid]]
+problems = ["linear_autoencoder_batch"]
+wrt = ["first"]
+sizes = [4]
+methods = ["gram_prepared"]
+devices = ["cpu"]
+data = ["uniform"]
+cache = ["hot", "cold"]
+"""
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory, study_in):
+    return study_in(tmp_path_factory.mktemp("planned"), PLANNED, "-k", "not jac")
+
+
+def test_every_planned_cell_is_a_row_and_every_draw_is_scored(planned):
+    done = planned
     cells, errors = done.table("cells"), done.table("errors")
     assert done.code == 0, done.text
+    cells = cells[(cells["problem"] == "linear_autoencoder") & (cells["cache"] == "hot")]
+    errors = errors[errors["cell_id"].isin(cells["cell_id"])]
     assert len(cells) == 2 * 2 * 7
     assert set(cells["status"]) == {"ok"}
     assert (cells[["flops", "bytes", "peak_memory_bytes"]] > 0).all(axis=None)
@@ -235,9 +273,10 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(study):
     assert (same_inputs.nunique() == sizes).all()
 
 
-def test_cold_calls_are_cells_of_their_own_and_preparing_has_an_error(study):
-    chosen = "n4 and (textbook and linear_autoencoder- or gram_prepared and linear_autoencoder_batch-)"
-    cells = study(TINY + 'cache = ["hot", "cold"]\n', "-k", chosen).table("cells")
+def test_cold_calls_are_cells_of_their_own_and_preparing_has_an_error(planned):
+    cells = planned.table("cells")
+    cells = cells[(cells["size"] == 4) & (cells["dtype"] == "float32")]
+    cells = cells[cells["method"].isin(["textbook", "gram_prepared"])]
     times = cells.pivot(index=["problem", "method"], columns="cache", values="time_s")
     assert times[["cold", "hot"]].notna().all(axis=None)
     prepared = cells[cells["method"] == "gram_prepared"]
@@ -270,7 +309,7 @@ def test_bad_usage_is_one_line_before_anything_is_collected(run_pytest, argument
 
 
 def test_plain_pytest_collects_no_study(run_pytest):
-    done = run_pytest("--collect-only", "-q", "bench", "tests/bench/statistics")
+    done = run_pytest("--collect-only", "-q", "bench", "tests/benchmarks", "tests/bench/test_progress.py")
     assert "test_gradient" not in done.text
     assert "test_cold" not in done.text
     assert done.code == 0
