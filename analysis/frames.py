@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 
 from gradiometer.analysis.low_quantile import low_quantile_logs
 from gradiometer.analysis.scores import RANGE, READ, SUMMARY, summarised
-from gradiometer.analysis.text import short
+from gradiometer.analysis.text import mapping, short
 from gradiometer.analysis.work import with_limits
 from gradiometer.statistics import with_intervals
 from gradiometer.storage import schema
@@ -128,8 +128,7 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
 
 def _machine(run: Mapping[str, Any], device: str) -> str:
     """The name of the processor, or of the GPUs, on which the cells of a run were computed."""
-    machine = run.get("machine")
-    machine = machine if isinstance(machine, dict) else {}
+    machine = mapping(run.get("machine"))
     gpus = machine.get("gpus")
     names = [str(gpu.get("name")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
     return str(machine.get("cpu") or "unknown") if device == "cpu" else ", ".join(dict.fromkeys(names)) or "unknown"
@@ -184,12 +183,10 @@ def described(run: Mapping[str, Any], kind: str, names: Iterable[str]) -> dict[s
 
     Every entry has a `label` and an `order`; where run.json has none, they follow from the name and its place.
     """
-    recorded = run.get(kind)
-    recorded = recorded if isinstance(recorded, dict) else {}
+    recorded = mapping(run.get(kind))
     found = {}
     for place, name in enumerate(dict.fromkeys(names)):
-        entry = recorded.get(name)
-        entry = entry if isinstance(entry, dict) else {}
+        entry = mapping(recorded.get(name))
         order = entry.get("order")
         found[name] = entry | {
             "label": short(entry.get("label") or name, 100),
@@ -200,9 +197,8 @@ def described(run: Mapping[str, Any], kind: str, names: Iterable[str]) -> dict[s
 
 def methods_of(run: Mapping[str, Any], cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Label, family and order of every method that run.json or `cells` names, in order."""
-    recorded = run.get("methods")
     families = dict(zip(cells["method"], cells["family"], strict=True))
-    methods = described(run, "methods", [*(recorded if isinstance(recorded, dict) else {}), *families])
+    methods = described(run, "methods", [*mapping(run.get("methods")), *families])
     return {
         name: entry | {"family": str(families.get(name) or entry.get("family") or "other")}
         for name, entry in methods.items()
@@ -212,6 +208,16 @@ def methods_of(run: Mapping[str, Any], cells: pd.DataFrame) -> dict[str, dict[st
 def timed(cells: pd.DataFrame) -> pd.DataFrame:
     """The cells that have a time."""
     return cells[cells["status"].isin(schema.TIMED_STATUSES) & (cells["time_s"] > 0)]
+
+
+def analytic(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the hand-written forms."""
+    return frame[frame["family"] == "analytic"]
+
+
+def forms_and_autograd(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the forms and of autograd, for figures and sentences with room for few methods."""
+    return frame[(frame["family"] == "analytic") | (frame["method"] == schema.BASELINE)]
 
 
 def error_summary(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
@@ -225,12 +231,6 @@ def with_error(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     own = of_cells(scores, cells)
     on_timed_data = (own["seeds"] > 0) & (own["data"] == schema.TIMED_DATA)
     return cells.merge(own.loc[on_timed_data, [*CELL, *SUMMARY]], on=CELL, how="left")
-
-
-def split(frame: pd.DataFrame, by: Sequence[str]) -> Callable[[tuple[Any, ...]], pd.DataFrame]:
-    """A function from a group to its rows of `frame`. Use it where a table is computed for all groups at once."""
-    parts = dict(iter(frame.groupby(list(by), sort=False)))
-    return lambda key: parts.get(key, frame.head(0))
 
 
 def of_cells(scores: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.frames import CONFIGURATION, Frames, load
+from gradiometer.analysis.frames import CONFIGURATION, Frames, analytic, load
 from gradiometer.analysis.insights.overview import BestForm, OverviewRow, overview
 from gradiometer.analysis.insights.view import View, view_of
 from gradiometer.analysis.text import listed, number, short
@@ -39,7 +39,7 @@ def summary(folder: Path, is_strict: bool = False) -> list[str]:
     view, rows = view_of(frames), overview(frames)
     failed = frames.cells[frames.cells["status"].isin(FAILED)]
     if not is_strict:
-        failed = failed[failed["family"] == "analytic"]
+        failed = analytic(failed)
     wrong = _wrong(rows, failed)
     is_wrong = [key in wrong for key in failed[_FORM].itertuples(index=False, name=None)]
     others = failed[~np.array(is_wrong, dtype=bool)]

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -17,6 +18,25 @@ _LEFTWARD = re.compile(rf"{_LEFTWARD_LETTERS}(?:\s+{_LEFTWARD_LETTERS})*")
 """Words of scripts that run from right to left."""
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+FAMILIES = {
+    "analytic": "hand-derived forms",
+    "reverse": "reverse mode",
+    "forward": "forward mode",
+    "numeric": "finite differences",
+}
+"""Family of methods → its name in a text."""
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """An entry of run.json that is to be a dictionary; empty where it is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def family_title(family: str) -> str:
+    """The name of a family of methods as a heading."""
+    return FAMILIES[family].capitalize() if family in FAMILIES else short(family, 24)
 
 
 def clean(text: object) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gradiometer.analysis.text import mapping
 from gradiometer.statistics import Floats
 
 
@@ -30,8 +31,7 @@ def with_limits(cells: pd.DataFrame, peak_rates: object) -> pd.DataFrame:
         peaks[there] = cells.loc[there, "dtype"].map(_numbers(entry, "flops_per_s")).astype(float)
         bandwidths[there] = _bandwidths(entry, cells.loc[there, "bytes"].to_numpy(float))
     found = cells.assign(
-        flops_limit_s=cells["flops"].astype(float) / peaks,
-        bytes_limit_s=cells["bytes"].astype(float) / bandwidths,
+        flops_limit_s=cells["flops"].astype(float) / peaks, bytes_limit_s=cells["bytes"].astype(float) / bandwidths
     )
     both = found[["flops_limit_s", "bytes_limit_s"]]
     found["limit_s"] = both.max(axis=1, skipna=False)
@@ -45,9 +45,11 @@ _WHERE = ("device", "threads", "numerics")
 
 
 def _numbers(entry: Mapping[str, Any], name: str) -> dict[str, float]:
-    rates = entry.get(name)
-    rates = rates if isinstance(rates, dict) else {}
-    return {str(key): float(value) for key, value in rates.items() if isinstance(value, (int, float)) and value > 0}
+    return {
+        str(key): float(value)
+        for key, value in mapping(entry.get(name)).items()
+        if isinstance(value, (int, float)) and value > 0
+    }
 
 
 def _bandwidths(entry: Mapping[str, Any], moved: Floats) -> Floats:

@@ -29,7 +29,7 @@ class Difference:
 
 
 def _hardware(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    machine, gpus = _mapping(run.get("machine")), _gpus(run, cells)
+    machine, gpus = text.mapping(run.get("machine")), _gpus(run, cells)
     found = {"computes": computes(run, cells)}
     found |= flatten({name: machine[name] for name in _OF_CPU if machine.get(name) is not None})
     for place, gpu in enumerate(gpus):
@@ -44,13 +44,13 @@ _OF_GPU = ("name", "compute_capability", "memory_bytes", "mig", "power_limit_mw"
 
 def _gpus(run: dict[str, Any], cells: pd.DataFrame) -> list[dict[str, Any]]:
     """The machine's GPUs; none where no cell ran on one."""
-    gpus = _mapping(run.get("machine")).get("gpus")
-    return [_mapping(gpu) for gpu in gpus] if isinstance(gpus, list) and set(cells["device"]) - {"cpu"} else []
+    gpus = text.mapping(run.get("machine")).get("gpus")
+    return [text.mapping(gpu) for gpu in gpus] if isinstance(gpus, list) and set(cells["device"]) - {"cpu"} else []
 
 
 def computes(run: dict[str, Any], cells: pd.DataFrame) -> str:
     """Names of the processor and GPUs on which the cells of a run were computed."""
-    cpu = str(_mapping(run.get("machine")).get("cpu") or "unknown processor")
+    cpu = str(text.mapping(run.get("machine")).get("cpu") or "unknown processor")
     on_gpu = [str(gpu.get("name") or "unknown GPU") for gpu in _gpus(run, cells)] or ["unknown GPU"]
     devices = set(cells["device"])
     return text.listed(
@@ -65,7 +65,7 @@ def _numerics(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
 
 
 def _software(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    torch = _mapping(run.get("versions")).get("torch")
+    torch = text.mapping(run.get("versions")).get("torch")
     drivers = {str(gpu["driver"]) for gpu in _gpus(run, cells) if gpu.get("driver")}
     return ({"torch": str(torch)} if torch else {}) | ({"gpu driver": ", ".join(sorted(drivers))} if drivers else {})
 
@@ -75,12 +75,14 @@ def _conditions(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
 
 
 def _study(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    study = _mapping(run.get("study"))
+    study = text.mapping(run.get("study"))
     return {name: str(study[name]) for name in ("name", "processes", "budget_s") if name in study}
 
 
 def _source(run: dict[str, Any], cells: pd.DataFrame) -> dict[str, str]:
-    entries = {name: _mapping(_mapping(run.get("problems")).get(name)) for name in dict.fromkeys(cells["problem"])}
+    entries = {
+        name: text.mapping(text.mapping(run.get("problems")).get(name)) for name in dict.fromkeys(cells["problem"])
+    }
     return {str(name): str(entry["source_hash"])[:12] for name, entry in entries.items() if entry.get("source_hash")}
 
 
@@ -149,7 +151,3 @@ def _label(aspect: str, found: list[Difference]) -> str:
     if aspect == "source":
         return f"source ({text.listed(list(values)[:3])})"
     return f"{aspect} ({', '.join(f'{name} {words}' for name, words in list(values.items())[:3])})"
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -71,12 +71,11 @@ def _sides(runs: list[Frames], compared: list[Comparison]) -> Table:
     comparable = [f"no: {it.differs_in} differ" if it.differs_in else "yes" for it in compared]
     for run, label in zip(runs, ["–", *comparable], strict=True):
         description, cells = run.runs[0], run.cells
-        versions = description.get("versions")
         rows.append(
             {
                 "run": output.named(run),
                 "computes": computes(description, cells),
-                "torch": str(versions.get("torch", "–")) if isinstance(versions, dict) else "–",
+                "torch": str(text.mapping(description.get("versions")).get("torch", "–")),
                 "numerics": ", ".join(sorted(map(str, set(cells["numerics"])))),
                 "threads": ", ".join(map(str, sorted(set(cells["threads"])))),
                 "cells ok": f"{(cells['status'] == 'ok').sum()} of {len(cells)}",

@@ -17,15 +17,14 @@ MOST_OF_A_CALL = 2 / 3
 def with_bounds(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     """`both` (of `matching.matched`) with `bound_a` and `bound_b`: overhead, work or both; null without a fit."""
     sides = {"a": frames_a, "b": frames_b}
-    counted = {run: both[f"cell_id_{run}"].map(_work(frames)) for run, frames in sides.items()}
+    counted = {run: both[f"cell_id_{run}"].map(_flops(frames)) for run, frames in sides.items()}
     flops = counted["a"].fillna(counted["b"])  # flops do not depend on the machine
     bounds = {f"bound_{run}": both[f"cell_id_{run}"].map(_bounds(it, both, run, flops)) for run, it in sides.items()}
     return both.assign(**bounds)
 
 
-def _work(frames: Frames) -> pd.Series[float]:
-    cells = frames.cells.drop_duplicates("cell_id")
-    return pd.Series(cells["flops"].to_numpy(float), cells["cell_id"])
+def _flops(frames: Frames) -> pd.Series[float]:
+    return frames.cells.drop_duplicates("cell_id").set_index("cell_id")["flops"].astype(float)
 
 
 def _bounds(frames: Frames, both: pd.DataFrame, run: str, flops: pd.Series[float]) -> pd.Series[str]:

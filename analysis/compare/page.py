@@ -17,7 +17,7 @@ from gradiometer.analysis.figures import time_over_first
 from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.report import output
 from gradiometer.analysis.report.tables import MOST_ROWS, Table, intervals, table_of
-from gradiometer.analysis.wording.comparison import FAMILIES, sections
+from gradiometer.analysis.wording.comparison import sections
 from gradiometer.analysis.wording.figures import sentence
 
 
@@ -74,7 +74,7 @@ def _different(name: str, title: str, frame: pd.DataFrame) -> Table:
 def sizes(compared: Comparison) -> Table:
     """A row per family and size."""
     shown = compared.sizes.head(MOST_ROWS)
-    families = [FAMILIES.get(str(family), str(family)) for family in shown["family"]]
+    families = [text.FAMILIES.get(str(family), str(family)) for family in shown["family"]]
     columns = {"family": families, "size n": [str(size) for size in shown["size"]]} | _ratios(shown)
     note = (
         "Geometric mean over the n of N planned cells that both runs measured, with its 95 % interval. Verdicts are "

@@ -16,8 +16,9 @@ from matplotlib.lines import Line2D
 
 from gradiometer.analysis.drawing import layout
 from gradiometer.analysis.drawing.style import INK, MUTED, Methods, Style
+from gradiometer.analysis.frames import forms_and_autograd
 from gradiometer.analysis.text import counted, short
-from gradiometer.storage.schema import BASELINE, DTYPES
+from gradiometer.storage.schema import DTYPES
 
 ZERO = "zero although the true gradient is not"
 TRUE_ZERO = "with a true gradient of zero"
@@ -73,7 +74,7 @@ class End:
 def ends_of(frame: pd.DataFrame, value: str, methods: Methods, looks: Mapping[str, Style]) -> list[End]:
     """The names of the forms and of autograd at the ends of those curves that reach the largest size."""
     last = frame[frame["size"] == frame["size"].max()]
-    shown = last[(last["family"] == "analytic") | (last["method"] == BASELINE)]
+    shown = forms_and_autograd(last)
     pairs = zip(shown["method"], shown[value], strict=True)
     return [End(float(y), short(methods[name]["label"], 14), looks[name]) for name, y in pairs]
 

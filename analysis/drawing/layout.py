@@ -48,8 +48,7 @@ def panel_keys(frame: pd.DataFrame) -> list[Key]:
     wrts, shapes = list(dict.fromkeys(frame["wrt"])), sorted(set(frame["shape"]))
     dtypes, runs = by_dtype(frame["dtype"]), list(dict.fromkeys(keys["run"]))
     return sorted(
-        found,
-        key=lambda key: (shapes.index(key[2]), wrts.index(key[0]), dtypes.index(key[1]), runs.index(key[3])),
+        found, key=lambda key: (shapes.index(key[2]), wrts.index(key[0]), dtypes.index(key[1]), runs.index(key[3]))
     )
 
 
@@ -58,6 +57,12 @@ def of_panel(frame: pd.DataFrame, key: Key) -> pd.DataFrame:
     wrt, dtype, shape, run = key
     found = frame[(frame["wrt"] == wrt) & (frame["dtype"] == dtype) & (frame["shape"] == shape)]
     return found[found["run_id"] == run] if run else found
+
+
+def first_panel(frame: pd.DataFrame) -> tuple[Key, pd.DataFrame]:
+    """The key of the first panel, and its rows."""
+    key = panel_keys(frame)[0]
+    return key, of_panel(frame, key)
 
 
 def of_first(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,14 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from gradiometer.analysis.drawing.style import MUTED, Methods, styles
-from gradiometer.analysis.text import short
+from gradiometer.analysis.text import FAMILIES, family_title, short
 
-FAMILIES = {
-    "analytic": "Derived by hand",
-    "reverse": "Reverse mode",
-    "forward": "Forward mode",
-    "numeric": "Finite differences",
-}
 ROWS = 4
 ROW_IN, HANDLE_IN, GAP_IN, NOTE_IN, LETTER_IN = 0.165, 0.42, 0.22, 0.24, 0.067
 """Sizes in inches; LETTER_IN is the width of a letter at 8.5 pt."""
@@ -23,12 +17,12 @@ ROW_IN, HANDLE_IN, GAP_IN, NOTE_IN, LETTER_IN = 0.165, 0.42, 0.22, 0.24, 0.067
 
 def _columns(methods: Methods, shown: Collection[str]) -> list[tuple[str, list[str]]]:
     """Heading and methods of each column: one family, in columns of at most ROWS methods."""
-    titles = FAMILIES | {name: name for entry in methods.values() if (name := str(entry["family"])) not in FAMILIES}
+    families = dict.fromkeys([*FAMILIES, *(str(entry["family"]) for entry in methods.values())])
     found = []
-    for family, title in titles.items():
+    for family in families:
         members = [name for name in methods if name in shown and methods[name]["family"] == family]
         for start in range(0, len(members), ROWS):
-            found.append((short(title, 24) if start == 0 else "", members[start : start + ROWS]))
+            found.append((family_title(family) if start == 0 else "", members[start : start + ROWS]))
     return found
 
 

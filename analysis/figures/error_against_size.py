@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry, scored
+from gradiometer.analysis.frames import analytic, forms_and_autograd
 from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA, data_kinds
 
 COLUMNS = ("rel_fro", "rel_fro_low", "rel_fro_high")
@@ -64,14 +65,13 @@ def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     units of roundoff where the dtype has one (`in_u`); null where there is none.
     """
     of_data = scores[scores["data"] == TIMED_DATA]
-    key = layout.panel_keys(of_data)[0]
-    of_panel = layout.of_panel(of_data, key)
+    key, of_panel = layout.first_panel(of_data)
     found = of_panel[of_panel["rel_fro"] > 0]
     unit = DTYPES[key[1]].unit_roundoff if key[1] in DTYPES else 1.0
     ranges = {}
-    for who, rows in (("forms", selection.forms(found)), ("autograd", found[found["method"] == BASELINE])):
+    for who, rows in (("forms", analytic(found)), ("autograd", found[found["method"] == BASELINE])):
         ranges[who] = (rows["rel_fro"].min() / unit, rows["rel_fro"].max() / unit) if len(rows) else None
-    sizes = sorted(set(selection.forms_and_autograd(found)["size"]))
+    sizes = sorted(set(forms_and_autograd(found)["size"]))
     measured = sorted(set(of_panel["size"]))
     return {"where": key, "in_u": key[1] in DTYPES, **ranges, "sizes": sizes, "measured": measured}
 

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import error_summary
+from gradiometer.analysis.frames import analytic, error_summary
 from gradiometer.analysis.text import counted, number
 from gradiometer.storage.schema import BASELINE, DTYPES, data_kinds
 
@@ -126,9 +126,8 @@ def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     a method, where there is no form: `of_forms`) in units of roundoff, `of_gradient` and `of_terms`; each is a list.
     """
     drawn = scores[(scores["rel_fro"] > 0) & (scores["kappa"] > 0)]
-    key = layout.panel_keys(drawn)[0]
-    of_panel = layout.of_panel(drawn, key)
-    forms = selection.forms(of_panel)
+    key, of_panel = layout.first_panel(drawn)
+    forms = analytic(of_panel)
     rows = forms if len(forms) else of_panel
     kappas = rows.groupby("data")["kappa"].median().sort_values()
     ends = kappas.iloc[[0, -1]] if len(kappas) > 1 else kappas

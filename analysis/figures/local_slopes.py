@@ -13,9 +13,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import SERIES
+from gradiometer.analysis.frames import SERIES, forms_and_autograd
 from gradiometer.analysis.insights.scaling import local_exponents
 
 THEORY = (0, 1, 2, 3)
@@ -30,7 +30,7 @@ def slopes_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     dependence, so a break holds at 95 % or more.
     """
     of_first = layout.of_first(cells) if len(cells) else cells
-    found = local_exponents(selection.forms_and_autograd(of_first))
+    found = local_exponents(forms_and_autograd(of_first))
     before = found.groupby([*SERIES, "method"], sort=False)[["size_to", "exponent_low", "exponent_high"]].shift()
     apart = (before["exponent_high"] < found["exponent_low"]) | (before["exponent_low"] > found["exponent_high"])
     return found.assign(breaks=apart & (before["size_to"] == found["size_from"]))
@@ -102,8 +102,7 @@ def numbers(slopes: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     """`exponents`: method → exponent with its interval between the two largest sizes, `start` and `stop`; `change`: the
     largest significant change of an exponent, as method, size, and the exponents `before` and `after` that size.
     """
-    key = layout.panel_keys(slopes)[0]
-    of_panel = layout.of_panel(slopes, key)
+    key, of_panel = layout.first_panel(slopes)
     last = of_panel[of_panel["size_to"] == of_panel["size_to"].max()]
     powers = zip(last["exponent"], last["exponent_low"], last["exponent_high"], strict=True)
     found: dict[str, Any] = {"where": key, "exponents": dict(zip(last["method"], powers, strict=True))}

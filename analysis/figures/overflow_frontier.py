@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import CELL, of_cells
+from gradiometer.analysis.frames import CELL, forms_and_autograd, of_cells
 from gradiometer.analysis.scores import RANGE
 from gradiometer.analysis.text import short
 from gradiometer.storage.schema import TIMED_DATA, data_kinds
@@ -105,7 +105,7 @@ def numbers(frontier: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     finite (null where all are), and the methods with a `spurious` overflow and with `zero` gradients; first dtype.
     """
     key = layout.panel_keys(frontier)[0]
-    of_panel = selection.forms_and_autograd(layout.of_panel(frontier, key))
+    of_panel = forms_and_autograd(layout.of_panel(frontier, key))
     of_panel = of_panel[of_panel["data"] == TIMED_DATA]
     lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
     firsts = {name: rows["size"].min() if len(rows) else None for name, rows in lost.items()}

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import SERIES, timed
+from gradiometer.analysis.frames import SERIES, forms_and_autograd, timed
 from gradiometer.analysis.insights.cause import costs
 from gradiometer.analysis.text import number
 
@@ -26,7 +26,7 @@ def overhead_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `explained.costs`
     (`work`, `overhead_s`, `cost_s`, `misfit`) and `work_s` = cost × work; those that have a fit.
     """
-    found = selection.forms_and_autograd(timed(layout.of_first(cells)))
+    found = forms_and_autograd(timed(layout.of_first(cells)))
     found = found.merge(
         costs(found)[[*SERIES, "method", "work", "overhead_s", "cost_s", "misfit"]], on=[*SERIES, "method"]
     )
@@ -104,8 +104,7 @@ def numbers(fitted: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     """`until`: method → the size at its knee, 0 where overhead is never half of a call, infinity where it always is;
     `misfit`: the largest relative error of a fit, and whether it is `poor`.
     """
-    key = layout.panel_keys(fitted)[0]
-    of_panel = layout.of_panel(fitted, key)
+    key, of_panel = layout.first_panel(fitted)
     until = {
         method: knee["size"] if knee else 0.0 if curve["overhead_s"].iloc[0] < curve["work_s"].iloc[0] else math.inf
         for method, curve, knee in _fits(of_panel)

@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from seaborn import blend_palette
 
-from gradiometer.analysis.drawing import layout, legend, selection, style
+from gradiometer.analysis.drawing import layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
-from gradiometer.analysis.frames import timed
+from gradiometer.analysis.frames import analytic, timed
 from gradiometer.analysis.insights.decision import verdicts
 from gradiometer.analysis.text import number, short
 from gradiometer.storage.schema import BASELINE
@@ -34,7 +34,7 @@ def ratio_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
 
     A gradient that is not finite or is wrong has no ratio, because its speed is no gain.
     """
-    found = selection.forms(timed_or_not(cells, scores))
+    found = analytic(timed_or_not(cells, scores))
     found = found.assign(**{name: found[name].where(found["status"] == "ok") for name in RATIO})
     return found.assign(verdict=verdicts(found)) if (timed(found)["ratio"] > 0).any() else found.head(0)
 

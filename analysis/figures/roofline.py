@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import timed
+from gradiometer.analysis.frames import forms_and_autograd, timed
 from gradiometer.analysis.text import number
 
 UNITS = {1e12: "T", 1e9: "G", 1e6: "M", 1e3: "k", 1.0: ""}
@@ -22,7 +22,7 @@ def roofline_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """The timed cells of the forms and autograd, of the first wrt and shape, for which peak rates were measured, with
     `flops_per_byte`, `flops_per_s`, `peak` (flops per second) and `bandwidth` (bytes per second).
     """
-    found = selection.forms_and_autograd(timed(layout.of_first(cells)))
+    found = forms_and_autograd(timed(layout.of_first(cells)))
     found = found.assign(
         flops_per_byte=found["flops"] / found["bytes"],
         flops_per_s=found["flops"] / found["time_s"],
@@ -99,8 +99,7 @@ def numbers(points: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     """The call nearest to its limit: `method`, `size`, `share` of the peak rate that limits it (`limited_by`: flops,
     bytes); `smallest`: the smallest size, and `most`, the largest share there, null where there is one size only.
     """
-    key = layout.panel_keys(points)[0]
-    of_panel = layout.of_panel(points, key)
+    key, of_panel = layout.first_panel(points)
     best = of_panel.sort_values("limit_share").iloc[-1]
     found = {"where": key, "method": best["method"], "size": best["size"], "share": best["limit_share"]}
     small = of_panel[of_panel["size"] == of_panel["size"].min()]

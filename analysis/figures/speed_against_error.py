@@ -100,8 +100,7 @@ def _places(points: pd.DataFrame) -> Any:
 def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     """`front`: the Pareto-optimal methods at the largest `size`, fastest first, of so many `methods`; first dtype."""
     points = _points(cells)
-    key = layout.panel_keys(points)[0]
-    of_panel = layout.of_panel(points, key)
+    key, of_panel = layout.first_panel(points)
     case = of_panel[of_panel["size"] == of_panel["size"].max()]
     front = case[case["front"]].sort_values("time_s")["method"]
     return {"where": key, "size": case["size"].iloc[0], "methods": len(case), "front": list(front)}

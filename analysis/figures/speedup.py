@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
-from gradiometer.analysis.frames import timed
+from gradiometer.analysis.frames import analytic, timed
 from gradiometer.analysis.insights.decision import verdicts, with_fastest
 from gradiometer.analysis.text import number
 from gradiometer.storage.schema import BASELINE
@@ -59,7 +59,7 @@ def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     is faster at every size; `last`: the form, size, ratio and verdict at the largest size, where there is one form.
     """
     key = layout.panel_keys(cells)[0]
-    forms = with_fastest(selection.forms(layout.of_panel(_compared(cells), key)))
+    forms = with_fastest(analytic(layout.of_panel(_compared(cells), key)))
     found: dict[str, Any] = {"where": key, "measured": sorted(set(forms["size"])), "forms": forms["method"].nunique()}
     if forms.empty:
         return found

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry, timed_or_not
-from gradiometer.analysis.frames import timed
+from gradiometer.analysis.frames import forms_and_autograd, timed
 from gradiometer.analysis.insights.scaling import tail_exponents
 
 SLOPES = {2: "n²", 3: "n³"}
@@ -70,7 +70,7 @@ def numbers(cells: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     the sizes `start` and `stop`. Where none can be fitted, `shortest`: method, size and time with its interval.
     """
     key = layout.panel_keys(cells)[0]
-    found = selection.forms_and_autograd(layout.of_panel(timed(cells), key))
+    found = forms_and_autograd(layout.of_panel(timed(cells), key))
     grown = tail_exponents(found) if len(found) else found
     if len(grown):
         last = grown[grown["size_to"] == grown["size_to"].max()]

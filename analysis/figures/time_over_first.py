@@ -9,8 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from gradiometer.analysis.drawing import annotate, layout, style
-from gradiometer.analysis.drawing.legend import FAMILIES
-from gradiometer.analysis.text import number, short
+from gradiometer.analysis.text import FAMILIES, family_title, number
 
 MARKERS = "osD^vP<>X"
 NAME_ENDS = (8, 11)
@@ -50,7 +49,7 @@ def time_over_first(sizes: pd.DataFrame) -> Figure:
             last = of_family.sort_values("size").drop_duplicates("run", keep="last")
             pairs = zip(last["run"], last["ratio"], strict=True)
             annotate.name_ends(axis, [annotate.End(ratio, _named(run), looks[run]) for run, ratio in pairs])
-            axis.set_title(FAMILIES.get(family, short(family, 24)))
+            axis.set_title(family_title(family))
         axes[0].set_ylabel("time ÷ time of the first run")
     return figure
 

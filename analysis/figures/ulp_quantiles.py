@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from gradiometer.analysis.drawing import annotate, layout, legend, selection, style
+from gradiometer.analysis.drawing import annotate, layout, legend, style
 from gradiometer.analysis.drawing.entry import FigureEntry
-from gradiometer.analysis.frames import error_summary
+from gradiometer.analysis.frames import error_summary, forms_and_autograd
 from gradiometer.analysis.text import number
 from gradiometer.storage.schema import TIMED_DATA
 
@@ -20,9 +20,7 @@ def ulp_frame(scores: pd.DataFrame) -> pd.DataFrame:
     """The `scores` of the forms and autograd on uniform data, of the first wrt; empty where none has one in ULP."""
     if scores.empty:
         return scores
-    found = selection.forms_and_autograd(
-        scores[(scores["data"] == TIMED_DATA) & (scores["wrt"] == scores["wrt"].iloc[0])]
-    )
+    found = forms_and_autograd(scores[(scores["data"] == TIMED_DATA) & (scores["wrt"] == scores["wrt"].iloc[0])])
     return found if (found["ulp_max"] > 0).any() else found.head(0)
 
 
@@ -71,8 +69,7 @@ def numbers(scores: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     every one of the `methods`; first dtype.
     """
     found = scores[scores["ulp_max"] > 0]
-    key = layout.panel_keys(found)[0]
-    of_panel = layout.of_panel(found, key)
+    key, of_panel = layout.first_panel(found)
     at_size = of_panel[of_panel["size"] == of_panel["size"].max()]
     bounds = {name: at_size[f"ulp_{column}"].max() for name, column in zip(_BOUNDS, ("p50", "p99", "max"), strict=True)}
     return {"where": key, "size": at_size["size"].iloc[0], "methods": list(at_size["method"]), **bounds}

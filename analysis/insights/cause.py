@@ -17,7 +17,7 @@ from gradiometer.storage.schema import BASELINE
 
 BEYOND = 5.0
 """A ratio above this, or below its inverse, is explained where possible."""
-FAMILIES = ("analytic", "reverse")
+EXPLAINED = ("analytic", "reverse")
 """The other families evaluate the function many times by their nature."""
 
 MORE = 1.5
@@ -95,7 +95,7 @@ def causes(cells: pd.DataFrame) -> pd.DataFrame:
     base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
     beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)
-    rows = both[beyond & both["family"].isin(FAMILIES)].copy()
+    rows = both[beyond & both["family"].isin(EXPLAINED)].copy()
     rows["cause"] = _causes(rows)
     return rows[CAUSES].reset_index(drop=True)
 
@@ -128,8 +128,8 @@ def cause(view: View) -> list[Insight]:
     rows = causes(view.leading).sort_values("size", kind="stable")
     for _, of_case in rows.groupby(WHERE, sort=False):
         where = where_of(of_case.iloc[0])
-        told = of_case[of_case["cause"].notna()]
-        for method, of_method in told.groupby("method", sort=False):
+        explained = of_case[of_case["cause"].notna()]
+        for method, of_method in explained.groupby("method", sort=False):
             records = of_method.to_dict("records")
             for (_, kind), group in groupby(records, key=lambda row: (row["ratio"] > 1, row["cause"])):
                 same = list(group)

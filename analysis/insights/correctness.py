@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from gradiometer.analysis.frames import analytic
 from gradiometer.analysis.insights.insight import BAD, GOOD, WARNING, Insight, Where
 from gradiometer.analysis.insights.view import NOT_CHECKED, RIGHT, View
 
@@ -16,7 +17,7 @@ def correctness(view: View) -> list[Insight]:
     found = [_insight(row) for row in view.derivations.to_dict("records")]
     judged = {(it.where.problem, it.where.wrt, it.numbers["form"]) for it in found if it.where}
     with_verdicts = {case[:2] for case in judged}
-    forms = view.cells[view.cells["family"] == "analytic"]
+    forms = analytic(view.cells)
     cases = forms[["problem", "wrt", "method"]].drop_duplicates().itertuples(index=False, name=None)
     for problem, wrt, form in cases:
         if (problem, wrt) in with_verdicts and (problem, wrt, form) not in judged:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from gradiometer.analysis.insights.insight import GOOD, INFO, WARNING, Insight
 from gradiometer.analysis.insights.view import View
+from gradiometer.analysis.text import mapping
 
 NOISY = 0.25
 """A ratio whose logarithm has a larger standard error than this (about ±60 % at 95 %) is too noisy for a decision."""
@@ -24,8 +25,7 @@ def coverage(view: View) -> list[Insight]:
     compared = cells[cells["verdict"].notna()]
     noisy = (compared["ratio_log_se"] > NOISY) & (compared["verdict"] == "undecided")
     if noisy.any():
-        machine = view.run.get("machine")
-        cores = machine.get("usable_cores") if isinstance(machine, dict) else None
+        cores = mapping(view.run.get("machine")).get("usable_cores")
         load = pd.to_numeric(view.segments["load_1min"]).median() if len(view.segments) else float("nan")
         numbers = {"undecided": int(noisy.sum()), "compared": len(compared), "load": float(load), "cores": cores}
         found.append(Insight("noisy", WARNING, None, numbers))

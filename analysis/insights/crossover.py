@@ -44,7 +44,7 @@ def crossovers(cells: pd.DataFrame) -> pd.DataFrame:
     )
     without = np.setdiff1d(compared.number, compared.number[start])
     rest = ends.iloc[compared.starts[without]].assign(
-        relation=[_throughout(verdict[compared.starts[it] : compared.stops[it] + 1]) for it in without],
+        relation=[_throughout(verdict[compared.starts[it] : compared.stops[it] + 1]) for it in without]
     )
     order = np.argsort(np.append(start, compared.starts[without]), kind="stable")
     found: pd.DataFrame = pd.concat([crossings, rest]).iloc[order].reset_index(drop=True)

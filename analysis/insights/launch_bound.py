@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from gradiometer.analysis.frames import analytic
 from gradiometer.analysis.insights.insight import INFO, Insight, where_of
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.storage.schema import BASELINE
@@ -27,7 +28,7 @@ def launch_bound(view: View) -> list[Insight]:
     timed = timed[(timed["status"] == "ok") & timed["excess"].notna()].sort_values(["size", "time_s"])
     found = []
     for _, case in timed.groupby(WHERE, sort=False):
-        forms = case[case["family"] == "analytic"].drop_duplicates("size")
+        forms = analytic(case).drop_duplicates("size")
         for method, rows in ((BASELINE, case[case["method"] == BASELINE]), ("the fastest form", forms)):
             bound = rows[rows["excess"] > LAUNCH_BOUND]
             if len(bound):

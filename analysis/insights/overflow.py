@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from gradiometer.analysis.frames import forms_and_autograd
 from gradiometer.analysis.insights.insight import BAD, Insight, where_of
 from gradiometer.analysis.insights.view import WHERE, View
-from gradiometer.storage.schema import BASELINE
 
 
 def overflow(view: View) -> list[Insight]:
@@ -16,7 +16,7 @@ def overflow(view: View) -> list[Insight]:
     for the loss. `sizes` are those at which it happens and `to_largest` says whether every larger size is among them.
     `is_needless`: the true value is in the range of the dtype. A gradient that is finite is never listed.
     """
-    shown = view.precision[(view.precision["family"] == "analytic") | (view.precision["method"] == BASELINE)]
+    shown = forms_and_autograd(view.precision)
     return [it for _, rows in shown.groupby([*WHERE, "dtype"], sort=False) for it in _of_dtype(rows)]
 
 
@@ -29,12 +29,13 @@ def _of_dtype(rows: pd.DataFrame) -> Iterator[Insight]:
         for kind, failing in (("overflow", not_finite), ("zeros", own["zeros"] & ~not_finite)):
             if failing.any():
                 needless = bool(kind == "zeros" or own["spurious"].eq(True)[failing].any())
-                numbers = {"method": method, **_sizes(own, failing), "is_needless": needless, "methods": _count(rows)}
+                numbers = {
+                    "method": method,
+                    **_sizes(own, failing),
+                    "is_needless": needless,
+                    "methods": rows["method"].nunique(),
+                }
                 yield Insight(kind, BAD, where, numbers)
-
-
-def _count(rows: pd.DataFrame) -> int:
-    return int(rows["method"].nunique())
 
 
 def _sizes(rows: pd.DataFrame, failing: pd.Series[bool]) -> dict[str, object]:

@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from gradiometer.analysis.frames import forms_and_autograd
 from gradiometer.analysis.insights.insight import BAD, INFO, Insight, from_rows, where_of
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.storage.schema import BASELINE, DTYPES
@@ -36,7 +37,7 @@ def errors(view: View) -> list[Insight]:
     first: `method`, `rel_fro` (median over seeds) and `units` (`rel_fro` in unit roundoffs; None for another dtype).
     """
     leading = view.precision[view.precision["cell_id"].isin(view.leading["cell_id"]) & ~view.precision["zeros"]]
-    shown = leading[(leading["family"] == "analytic") | (leading["method"] == BASELINE)]
+    shown = forms_and_autograd(leading)
     shown = shown[shown["rel_fro"].notna()]
     shown = shown[shown["size"] == shown.groupby(WHERE)["size"].transform("max")].sort_values("rel_fro")
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from gradiometer.analysis.frames import SERIES, timed
+from gradiometer.analysis.frames import SERIES, analytic, timed
 from gradiometer.analysis.insights.insight import INFO, Insight, from_rows
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.statistics import half_width, t_quantile
@@ -26,7 +26,7 @@ def break_even(cells: pd.DataFrame) -> pd.DataFrame:
     Infinite: preparing never pays, or may never pay.
     """
     forms = timed(cells)
-    forms = forms[forms["family"] == "analytic"].reset_index(drop=True)
+    forms = analytic(forms).reset_index(drop=True)
     forms = forms.assign(error_s=forms["time_log_se"] * forms["time_s"])
     right = forms[["run_id", "case_id", "method", "setup_s", "time_s", "error_s", "time_df"]]
     pairs = forms.merge(right, on=["run_id", "case_id"], suffixes=("", "_other"))

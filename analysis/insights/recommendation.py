@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gradiometer.analysis.frames import analytic
 from gradiometer.analysis.insights.decision import quotients, with_fastest
 from gradiometer.analysis.insights.insight import INFO, WARNING, Insight, where_of
 from gradiometer.analysis.insights.view import NOT_CHECKED, WHERE, View
@@ -39,7 +40,7 @@ def recommendation(view: View) -> list[Insight]:
     """
     found = []
     by_case = dict(iter(view.forms.groupby(WHERE, sort=False)))
-    for key, case in view.leading[view.leading["family"] == "analytic"].groupby(WHERE, sort=False):
+    for key, case in analytic(view.leading).groupby(WHERE, sort=False):
         where = where_of(case.iloc[0])
         if key not in by_case:
             found.append(Insight("no_form", WARNING, where, {}))

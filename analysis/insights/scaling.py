@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from gradiometer.analysis.curves import KEYS, Integers, curves
+from gradiometer.analysis.frames import forms_and_autograd
 from gradiometer.analysis.insights.insight import INFO, Insight, where_of
 from gradiometer.analysis.insights.view import WHERE, View
 from gradiometer.statistics import BAND, Floats, half_width
-from gradiometer.storage.schema import BASELINE
 
 TAIL = 4
 """A tail exponent is fitted over the sizes from largest / TAIL to the largest."""
@@ -78,7 +78,7 @@ def growth(view: View) -> list[Insight]:
     that were timed there: `methods`, with `method`, `exponent`, `low` and `high` each.
     """
     found = tail_exponents(view.leading)
-    found = found[(found["family"] == "analytic") | (found["method"] == BASELINE)]
+    found = forms_and_autograd(found)
     whole = found.groupby(WHERE, sort=False)[["size_from", "size_to"]].transform("max")
     found = found[(found["size_from"] == whole["size_from"]) & (found["size_to"] == whole["size_to"])]
     names = {"exponent_low": "low", "exponent_high": "high"}

@@ -16,7 +16,7 @@ from pyarrow import compute, csv
 from gradiometer.analysis.drawing.render import Drawn
 from gradiometer.analysis.frames import Frames
 from gradiometer.analysis.report.tables import Table
-from gradiometer.analysis.text import clean, listed, markdown, short, size_bytes
+from gradiometer.analysis.text import clean, listed, mapping, markdown, short, size_bytes
 
 
 def _environment() -> Environment:
@@ -93,10 +93,10 @@ def title(frames: Frames, problems: Sequence[Mapping[str, Mapping[str, Any]]]) -
     if len(frames.runs) > 1:
         return f"Gradiometer: {named(frames)}"
     run = frames.runs[0]
-    machine = _mapping(run.get("machine"))
+    machine = mapping(run.get("machine"))
     devices = set(frames.cells["device"])
     gpus = machine.get("gpus")
-    gpu = _mapping(gpus[0]).get("name") if isinstance(gpus, list) and gpus and devices - {"cpu"} else None
+    gpu = mapping(gpus[0]).get("name") if isinstance(gpus, list) and gpus and devices - {"cpu"} else None
     where = re.sub(r"\((R|TM)\)|\bCPU\b|\bProcessor\b|@.*", "", str(gpu or machine.get("cpu") or "unknown processor"))
     return f"Gradiometer: {_subject(problems[0])} on {short(where, 60)}{_date(run.get('started'))}"
 
@@ -122,9 +122,9 @@ def _date(started: object) -> str:
 def on_what(frames: Frames) -> str:
     """One line on the first run: processor, memory, torch version, study, start. Omits what run.json lacks."""
     run = frames.runs[0]
-    machine, versions, study = (_mapping(run.get(name)) for name in ("machine", "versions", "study"))
+    machine, versions, study = (mapping(run.get(name)) for name in ("machine", "versions", "study"))
     gpus = machine.get("gpus")
-    names = [str(_mapping(gpu).get("name")) for gpu in gpus] if isinstance(gpus, list) else []
+    names = [str(mapping(gpu).get("name")) for gpu in gpus] if isinstance(gpus, list) else []
     cores, memory = machine.get("usable_cores"), machine.get("memory_bytes")
     parts = [
         str(machine.get("cpu") or "unknown processor"),
@@ -136,10 +136,6 @@ def on_what(frames: Frames) -> str:
         str(run.get("started") or ""),
     ]
     return " · ".join(short(part, 80) for part in [*parts, str(run["run_id"])] if part)
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def named(frames: Frames) -> str:

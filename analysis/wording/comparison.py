@@ -10,12 +10,6 @@ import pandas as pd
 from gradiometer.analysis import text
 from gradiometer.analysis.insights.insight import Insight
 
-FAMILIES = {
-    "analytic": "hand-derived forms",
-    "reverse": "reverse mode",
-    "forward": "forward mode",
-    "numeric": "finite differences",
-}
 CHANGE = {"same": "no change", "undecided": "no significant difference"}
 MOST_METHODS = 4
 
@@ -76,9 +70,8 @@ def _family(it: Values) -> str:
         ratios = [text.interval(row["ratio"], row["ratio_low"], row["ratio_high"]) for row in rows]
         sizes = text.listed(str(row["size"]) for row in rows)
         parts.append(f"{CHANGE.get(verdict, verdict)} at n = {sizes}: {text.listed(ratios)}")
-    who = FAMILIES.get(it["family"]) or str(it["family"])
     cells = f"{it['cells']} of {it['planned']} cells"
-    return f"{who[0].upper()}{who[1:]}, {cells}, B/A{_differs(it)}: {'; '.join(parts)}."
+    return f"{text.family_title(it['family'])}, {cells}, B/A{_differs(it)}: {'; '.join(parts)}."
 
 
 def _launch_bound(it: Values) -> str:

@@ -6,15 +6,19 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from gradiometer.analysis.text import counted, exponent, interval, listed, number, scientific, seconds, short
+from gradiometer.analysis.text import (
+    counted,
+    exponent,
+    family_title,
+    interval,
+    listed,
+    number,
+    scientific,
+    seconds,
+    short,
+)
 
 Numbers = Mapping[str, Any]
-FAMILIES = {
-    "analytic": "Derived by hand",
-    "reverse": "Reverse mode",
-    "forward": "Forward mode",
-    "numeric": "Finite differences",
-}
 
 
 def sentence(figure: str, numbers: Numbers) -> str:
@@ -189,7 +193,7 @@ def _time_over_first(it: Numbers) -> str:
     for run, rows in it["runs"].items():
         ends = [f"{interval(row['ratio'], row['ratio_low'], row['ratio_high'])} at n = {row['size']}" for row in rows]
         parts.append(f"{short(run, 60)}: {listed(ends)}")
-    return f"{FAMILIES.get(it['family'], it['family'])}, time relative to the first run: {'; '.join(parts)}."
+    return f"{family_title(it['family'])}, time relative to the first run: {'; '.join(parts)}."
 
 
 SENTENCES: dict[str, Callable[[Numbers], str]] = {

@@ -110,7 +110,7 @@ def listed_sizes(sizes: Sequence[int]) -> str:
     return f"n = {text.listed(map(str, sizes))}" if len(sizes) < 3 else f"n = {sizes[0]} to {sizes[-1]}"
 
 
-def at_sizes(numbers: Mapping[str, Any]) -> str:
+def at_sizes(it: Insight) -> str:
     """`from n = 128` where every larger size is among the sizes, otherwise all of them."""
-    sizes = numbers["sizes"]
-    return f"from n = {sizes[0]}" if numbers["to_largest"] else f"at n = {text.listed(map(str, sizes))}"
+    sizes = it.numbers["sizes"]
+    return f"from n = {sizes[0]}" if it.numbers["to_largest"] else f"at n = {text.listed(map(str, sizes))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from gradiometer.analysis import text
@@ -60,15 +61,7 @@ def _beyond_bound(them: Insights, wrts: int) -> Iterator[Statement]:
         yield Statement("Bug", f"the error of {method} is up to {share}× its proved bound ({at}).", BAD)
 
 
-def _use(them: Insights, wrts: int) -> Iterator[Statement]:
-    yield from _uses("Use", them, wrts)
-
-
-def _use_new_data(them: Insights, wrts: int) -> Iterator[Statement]:
-    yield from _uses("If the data change on every call, use", them, wrts)
-
-
-def _uses(topic: str, them: Insights, wrts: int) -> Iterator[Statement]:
+def _use(topic: str, them: Insights, wrts: int) -> Iterator[Statement]:
     """One statement for the wrts with the same forms at the same sizes."""
 
     def advice(it: Insight) -> tuple[Any, ...]:
@@ -179,21 +172,17 @@ def _digits(them: Insights, wrts: int) -> Iterator[Statement]:
 def _overflow(them: Insights, wrts: int) -> Iterator[Statement]:
     for dtype, alike in by(them, lambda it: it.where.dtype if it.where else None).items():
         parts = [
-            f"the loss {where}" for where in dict.fromkeys(_sizes(it) for it in alike if it.kind == "loss_overflow")
+            f"the loss {where}" for where in dict.fromkeys(at_sizes(it) for it in alike if it.kind == "loss_overflow")
         ]
         gradients = [it for it in alike if it.kind == "overflow"]
-        parts += [f"{_whose(same)} {where}" for where, same in by(gradients, _sizes).items()]
+        parts += [f"{_whose(same)} {where}" for where, same in by(gradients, at_sizes).items()]
         needless = dict.fromkeys(it.numbers["method"] for it in gradients if it.numbers["is_needless"])
         note = f" Avoidable, the true value is in range: {text.listed(needless)}." if needless else ""
         if parts:
             yield Statement("Overflow", f"{dtype}: {text.listed(parts)}.{note}", BAD)
-        for where, same in by([it for it in alike if it.kind == "zeros"], _sizes).items():
+        for where, same in by([it for it in alike if it.kind == "zeros"], at_sizes).items():
             whose = text.listed(dict.fromkeys(it.numbers["method"] for it in same))
             yield Statement("All zeros", f"{dtype}: {whose} {where}, although the true gradient is not zero.", BAD)
-
-
-def _sizes(it: Insight) -> str:
-    return at_sizes(it.numbers)
 
 
 def _whose(gradients: Insights) -> str:
@@ -239,19 +228,15 @@ def _launch_bound(them: Insights, wrts: int) -> Iterator[Statement]:
 Wording = Callable[[Insights, int], Iterator[Statement]]
 """From the insights of one kind on one problem and configuration, and the number of wrts of the problem."""
 
-RUN: dict[tuple[str, ...], Wording] = {
-    ("coverage",): _coverage,
-    ("one_process",): _one_process,
-    ("noisy",): _noisy,
-}
+RUN: dict[tuple[str, ...], Wording] = {("coverage",): _coverage, ("one_process",): _one_process, ("noisy",): _noisy}
 """Kinds of insights on a whole run, and their wording."""
 
 FIRST: dict[tuple[str, ...], Wording] = {
     ("right", "wrong", "not_checked", "no_verdicts"): _correctness,
     ("beyond_bound",): _beyond_bound,
-    ("use",): _use,
+    ("use",): partial(_use, "Use"),
     ("no_form",): _no_form,
-    ("use_new_data",): _use_new_data,
+    ("use_new_data",): partial(_use, "If the data change on every call, use"),
     ("break_even",): _break_even,
     ("slowdown",): _slowdown,
     ("crossover",): _crossover,
