@@ -36,9 +36,8 @@ def pooled(frames: Frames) -> Frames:
     Cells, errors and derivations are those of the first run; a cell that it did not time takes the row of a run that
     did. Samples are summarised run by run, so that the rows of one run only are in memory.
 
-    Runs pool if their settings of the study and their comparability keys agree: hardware, numerics, software, and the
-    source of the problems. Raises StoreError otherwise. Other differences are
-    named in the description of the result: `pool`, which has `runs` and `differ_in`.
+    Runs pool if their study settings, hardware, numerics, software and sources of the problems agree. Raises StoreError
+    otherwise. Other differences are named in the description of the result: `pool`, with `runs` and `differ_in`.
     """
     if len(frames.runs) == 1:
         return frames
@@ -90,7 +89,6 @@ def _check_alike(first: Frames, other: Frames) -> None:
 
 
 def _differences(apart: list[Frames]) -> list[str]:
-    """Names of what differs between the runs, in run.json."""
     found: dict[str, None] = {}
     for other in apart[1:]:
         names = comparability.all_differences(apart[0], other)["what"]

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 MEMORY = "1GB"
 
 
+def usable_cores() -> int:
+    """Number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def reduce(sql: str, tables: Mapping[str, pa.Table], parameters: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Result of `sql` over `tables`, which it names. It cannot read anything else, nor write or fetch.
 
@@ -23,7 +28,7 @@ def reduce(sql: str, tables: Mapping[str, pa.Table], parameters: Mapping[str, An
     import duckdb
 
     settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "threads": usable_cores(),
         "memory_limit": MEMORY,
         "enable_external_access": False,
         "autoinstall_known_extensions": False,

@@ -12,7 +12,7 @@ CASE = ["problem", "wrt", "size", "dims", "dtype"]
 CONDITIONS = ["device", "threads", "numerics"]
 """Part of the matching key, except a condition of which the runs have no value in common."""
 
-_KEPT = ["cell_id", "case_id", *CONDITIONS, "status", "time_s", "device_time_s"]
+_KEPT = ["cell_id", "case_id", "status", "time_s", "device_time_s"]
 
 
 def dropped(a: pd.DataFrame, b: pd.DataFrame) -> list[str]:
@@ -32,13 +32,11 @@ def matched(frames_a: Frames, frames_b: Frames) -> pd.DataFrame:
     a, b = frames_a.cells, frames_b.cells
     without = dropped(a, b)
     keys = [*CASE, "cache", "method", *(name for name in CONDITIONS if name not in without)]
-    sides = [cells[list(dict.fromkeys([*keys, "family", *_KEPT]))].assign(place=range(len(cells))) for cells in (a, b)]
-    for side in sides:
-        for name in CONDITIONS:
-            side[f"{name}_here"] = side[name]
-    kept = ["family", "place", *(name for name in _KEPT if name not in CONDITIONS), *(f"{n}_here" for n in CONDITIONS)]
-    both = sides[0][[*keys, *kept]].merge(sides[1][[*keys, *kept]], on=keys, how="outer", suffixes=("_a", "_b"))
-    both = both.rename(columns={f"{n}_here_{run}": f"{n}_{run}" for n in CONDITIONS for run in "ab"})
+    sides = []
+    for run, cells in (("a", a), ("b", b)):
+        conditions = {f"{name}_{run}": cells[name] for name in CONDITIONS}
+        sides.append(cells[[*keys, "family", *_KEPT]].assign(place=range(len(cells)), **conditions))
+    both = sides[0].merge(sides[1], on=keys, how="outer", suffixes=("_a", "_b"))
     both = both.sort_values(["place_a", "place_b"], ignore_index=True)
     both["family"] = both.pop("family_a").combine_first(both.pop("family_b"))
     states = (both[f"{name}_{run}"] for run in "ab" for name in ("status", "time_s"))

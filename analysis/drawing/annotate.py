@@ -104,17 +104,15 @@ def name_ends(axis: Axes, ends: Iterable[End], fontsize: float = 7.5) -> None:
 def spread(places: Sequence[float], gap: float, most: float) -> list[float]:
     """Sorted `places` moved as little as possible so that neighbours are at least `gap` apart, between 0 and `most`.
 
-    Isotonic least squares (pool adjacent violators: Ayer et al., Ann. Math. Stat. 26, 1955) of the places minus the
-    gaps before them.
+    Isotonic least squares of the places minus the gaps before them.
     """
-    pools: list[list[float]] = []
-    for order, place in enumerate(places):
-        pools.append([place - gap * order])
-        while len(pools) > 1 and np.mean(pools[-2]) >= np.mean(pools[-1]):
-            pools[-2:] = [pools[-2] + pools[-1]]
-    level = [float(np.mean(pool)) for pool in pools for _ in pool]
-    largest = most - gap * (len(places) - 1)
-    return [min(max(value, 0.0), largest) + gap * order for order, value in enumerate(level)]
+    from scipy.optimize import isotonic_regression
+
+    if not places:
+        return []
+    before = gap * np.arange(len(places))
+    level = isotonic_regression(np.subtract(places, before)).x
+    return list(np.clip(level, 0, most - before[-1]) + before)
 
 
 def not_drawn(axis: Axes, failed: pd.DataFrame) -> None:
@@ -144,9 +142,14 @@ def without_error(scores: pd.DataFrame, value: str) -> dict[str, int]:
 
 def zeros(axis: Axes, rows: pd.DataFrame, value: str) -> None:
     """Mark gradients that are zero although the true ones are not."""
-    look: dict[str, Any] = {"marker": "v", "markersize": 10, "markerfacecolor": "none", "markeredgecolor": INK}
     if len(rows):
-        axis.add_line(Line2D(rows["size"], rows[value], linestyle="none", label=ZERO, zorder=6, **look))
+        hollow(axis, rows["size"], rows[value], ZERO, marker="v", markersize=10)
+
+
+def hollow(axis: Axes, x: Any, y: Any, label: str, **look: Any) -> None:
+    """Hollow marks above all else, circles unless `look` (properties of a Line2D) names another marker."""
+    usual: dict[str, Any] = {"marker": "o", "markersize": 7, "markerfacecolor": "none", "markeredgecolor": INK}
+    axis.add_line(Line2D(x, y, linestyle="none", label=label, zorder=6, **usual | look))
 
 
 def roundoff(axis: Axes, dtype: str, until: float | None = None) -> list[End]:

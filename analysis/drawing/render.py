@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,7 @@ import pandas as pd
 from gradiometer.analysis.drawing.style import Methods
 from gradiometer.analysis.drawing.svg import as_svg
 from gradiometer.analysis.figures import FIGURES
+from gradiometer.analysis.reduce import usable_cores
 from gradiometer.analysis.wording.figures import sentence
 
 FEW = 12
@@ -51,7 +51,7 @@ class Drawn:
 
 def expect() -> None:
     """Let the processes that draw begin to import what draws, while this one does something else."""
-    if _cores() > 1 and "forkserver" in multiprocessing.get_all_start_methods():
+    if usable_cores() > 1 and "forkserver" in multiprocessing.get_all_start_methods():
         _context()
         forkserver.ensure_running()
 
@@ -62,11 +62,11 @@ def drawing(jobs: Sequence[Job]) -> Iterator[Iterator[Drawn]]:
 
     The bytes do not depend on the process that draws them.
     """
-    if len(jobs) <= FEW or _cores() < 2:
+    if len(jobs) <= FEW or usable_cores() < 2:
         yield map(_draw, jobs)
         return
     # gc.freeze exempts imported modules from garbage collection, which saves a seventh of the drawing time.
-    pool = ProcessPoolExecutor(min(_cores(), len(jobs)), _context(), initializer=gc.freeze)
+    pool = ProcessPoolExecutor(min(usable_cores(), len(jobs)), _context(), initializer=gc.freeze)
     try:
         coming = [pool.submit(_draw, job) for job in jobs]
         yield map(_drawn, jobs, coming)
@@ -78,10 +78,6 @@ def drawn(jobs: Sequence[Job]) -> list[Drawn]:
     """The figures of `jobs`, in order."""
     with drawing(jobs) as figures:
         return list(figures)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _context() -> BaseContext:

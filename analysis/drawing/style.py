@@ -77,9 +77,11 @@ def styles(methods: Methods) -> dict[str, Style]:
 @contextmanager
 def theme() -> Iterator[None]:
     """The look of every figure. Labels are foreign text, so formulas in them are not parsed."""
-    look: dict[str, Any] = {
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    thin = ("axes.linewidth", "grid.linewidth", "xtick.major.width", "ytick.major.width")
+    look: dict[str, Any] = dict.fromkeys(inked, INK) | dict.fromkeys(thin, 0.6)
+    look |= {
         "text.parse_math": False,
-        "text.color": INK,
         "font.family": "sans-serif",
         "font.size": 9,
         "figure.facecolor": PAPER,
@@ -88,21 +90,13 @@ def theme() -> Iterator[None]:
         "axes.titlelocation": "left",
         "axes.titlepad": 4,
         "axes.titley": 1.0,  # otherwise matplotlib measures the ticks, which is slow
-        "axes.labelcolor": INK,
-        "axes.edgecolor": INK,
-        "axes.linewidth": 0.6,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "grid.color": GRID,
-        "grid.linewidth": 0.6,
         "xtick.bottom": True,
         "ytick.left": True,
-        "xtick.color": INK,
-        "ytick.color": INK,
         "xtick.major.size": 3,
         "ytick.major.size": 3,
-        "xtick.major.width": 0.6,
-        "ytick.major.width": 0.6,
     }
     with sns.axes_style("whitegrid"), mpl.rc_context(cast(Any, look)):  # mypy wants literal names
         yield

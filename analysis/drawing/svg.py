@@ -105,5 +105,4 @@ def _tag(tag: str) -> str:
 
 
 def _path(data: str) -> str:
-    """A path without redundant white space."""
     return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(data.split()))

@@ -84,17 +84,8 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
                 colors.append(to_rgba(look.color, 0.2))
         broken = curve[curve["breaks"]]
         halfway = (curve["exponent"] + curve["exponent"].shift())[curve["breaks"]] / 2
-        ring: dict[str, Any] = {
-            "marker": "o",
-            "markersize": 7,
-            "markerfacecolor": style.PAPER,
-            "markeredgecolor": look.color,
-        }
-        axis.add_line(
-            Line2D(
-                broken["size_from"].to_numpy(), halfway.to_numpy(), linestyle="none", zorder=6, label="break", **ring
-            )
-        )
+        look_of_break = {"markerfacecolor": style.PAPER, "markeredgecolor": look.color}
+        annotate.hollow(axis, broken["size_from"].to_numpy(), halfway.to_numpy(), "break", **look_of_break)
     axis.add_collection(PolyCollection(bands, facecolors=colors, linewidths=0, zorder=2), autolim=False)
 
 

@@ -23,7 +23,7 @@ POOR = 0.25
 
 
 def overhead_frame(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
-    """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `explained.costs`
+    """The timed cells of the forms and autograd, of the first wrt and shape, with the fit of `cause.costs`
     (`work`, `overhead_s`, `cost_s`, `misfit`) and `work_s` = cost × work; those that have a fit.
     """
     found = forms_and_autograd(timed(layout.of_first(cells)))
@@ -70,14 +70,8 @@ def draw(fitted: pd.DataFrame, methods: style.Methods) -> Figure:
             axis.add_line(Line2D(*_line(curve), color=look.color, linewidth=1.2, zorder=look.zorder))
             axis.add_line(Line2D(*curve[["flops", "time_s"]].to_numpy(float).T, **look.line | {"linestyle": "none"}))
             if knee is not None:
-                mark: dict[str, Any] = {
-                    "marker": "D",
-                    "markersize": 7,
-                    "markerfacecolor": "none",
-                    "markeredgecolor": style.INK,
-                }
                 t = 2 * float(curve["overhead_s"].iloc[0])
-                axis.add_line(Line2D([knee["flops"]], [t], linestyle="none", zorder=6, label="knee", **mark))
+                annotate.hollow(axis, [knee["flops"]], [t], "knee", marker="D")
             name = f"knee n ≈ {number(knee['size'], 2)}" if knee else "no knee"
             ends.append(annotate.End(float(curve["time_s"].iloc[-1]), name, look))
         annotate.name_ends(axis, ends)

@@ -71,7 +71,6 @@ def draw(forms: pd.DataFrame, methods: style.Methods) -> Figure:
 
 
 def _shade(ratio: float, most: float) -> str:
-    """The colour of a ratio on the scale from 1/most to most."""
     return str(to_hex(COLORS((math.log(ratio) / math.log(most) + 1) / 2)))
 
 

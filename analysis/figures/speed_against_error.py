@@ -17,13 +17,6 @@ from gradiometer.analysis.text import counted
 from gradiometer.storage.schema import DTYPES
 
 MOST_PANELS = 7
-RING: dict[str, Any] = {
-    "marker": "o",
-    "markersize": 10,
-    "markerfacecolor": "none",
-    "markeredgecolor": style.INK,
-    "markeredgewidth": 0.8,
-}
 
 
 def _points(cells: pd.DataFrame) -> pd.DataFrame:
@@ -90,7 +83,8 @@ def _draw(axis: Axes, points: pd.DataFrame, looks: dict[str, style.Style]) -> No
     for method, rows in points.groupby("method", sort=False):
         axis.add_line(Line2D(*_places(rows), **looks[str(method)].line | {"linestyle": "none"}))
     front = points[points["front"]]
-    axis.add_line(Line2D(*_places(front), linestyle="none", zorder=6, label="Pareto front", **RING))
+    time_s, error = _places(front)
+    annotate.hollow(axis, time_s, error, "Pareto front", markersize=10, markeredgewidth=0.8)
 
 
 def _places(points: pd.DataFrame) -> Any:

@@ -56,12 +56,6 @@ def preparation(view: View) -> list[Insight]:
     chosen = pd.concat([prepared, others[others["case_id"].isin(prepared["case_id"])]])
     pays = break_even(chosen)
     pays = pays.assign(calls=np.ceil(pays["calls"]).clip(lower=1))
-    names = {
-        "method": "form",
-        "other": "other",
-        "size": "size",
-        "calls": "calls",
-        "calls_low": "low",
-        "calls_high": "high",
-    }
+    names = {name: name for name in ("other", "size", "calls")}
+    names |= {"method": "form", "calls_low": "low", "calls_high": "high"}
     return from_rows("break_even", INFO, pays, names)

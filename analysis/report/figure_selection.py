@@ -41,11 +41,11 @@ def planned(
     Figures with nothing to draw are omitted.
     """
     methods = methods_of(run, cells)
-    parts = [(str(problem), _where(cells, key), part) for key, part in _parts(cells) for problem in [key[0]]]
     plan = Planned([], [], [])
-    for problem, where, part in parts:
+    for key, part in cells.groupby(["problem", *CONFIGURATION], sort=False):
+        problem, where = str(key[0]), _where(cells, key)
+        label = " · ".join(filter(None, (problems[problem]["label"], where)))
         for figure in FIGURES:
-            label = " · ".join(filter(None, (problems[problem]["label"], where)))
             title = f"{figure.title}: {label}"
             if len(plan.jobs) >= room:
                 plan.rest.append(title)
@@ -79,10 +79,6 @@ def placed(
         kind["drawn"].append(vars(it) | {"label": label})
     order = [figure.title for figure in FIGURES]
     return sorted(kinds.values(), key=lambda kind: order.index(kind["title"])), [*late, *plan.rest], room
-
-
-def _parts(cells: pd.DataFrame) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
-    return list(cells.groupby(["problem", *CONFIGURATION], sort=False))
 
 
 def _where(cells: pd.DataFrame, key: tuple[Any, ...]) -> str:
