@@ -77,7 +77,7 @@ def outcomes(text):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--benchmark-only"], ["-n", "2"], ["-p", "no:capture", "--problem", "seven"], ["--study", "test_other.py"]],
+    [["--benchmark-only"], ["-n", "2"], ["-p", "no:capture", "--problem", "seven", "--study", "test_other.py"]],
     ids=" ".join,
 )
 def test_nothing_changes_in_another_project(other, arguments):

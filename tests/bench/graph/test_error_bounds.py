@@ -129,7 +129,7 @@ def test_a_product_is_within_its_bound_even_with_underflow(dtype, shape, scale):
     ],
 )
 def test_an_operation_is_within_its_bound_of_float64(function, dtype):
-    for seed in range(20):
+    for seed in range(8):
         generator = torch.Generator().manual_seed(seed)
         x, y = (torch.rand(9, 9, generator=generator, dtype=torch.float64).to(getattr(torch, dtype)) for _ in range(2))
         y = y + 0.25

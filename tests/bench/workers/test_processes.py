@@ -1,6 +1,7 @@
 """Worker processes: killed, stopped, forked, and left by their coordinator."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -164,13 +165,11 @@ def test_processes_that_a_method_starts_neither_answer_nor_outlive_the_worker(wo
 
 
 COORDINATOR = """
-import sys
+import json, sys
 from pathlib import Path
-from gradiometer.problems import load
-from gradiometer.verification.client import load_request
 from gradiometer.workers.processes import WorkerProcess
 
-worker = WorkerProcess(load_request([load(Path(sys.argv[1]))], []))
+worker = WorkerProcess(json.loads(sys.argv[2]))
 worker.ready()
 print(worker.pid, flush=True)
 worker.begin(%r, 3600.0)
@@ -182,7 +181,8 @@ worker.poll(3600.0)
 
 
 def test_a_worker_in_a_call_ends_with_its_coordinator(source):
-    command = [sys.executable, "-c", COORDINATOR % score("sleeps"), str(source.path)]
+    load_only = json.dumps(load_request([source], []))
+    command = [sys.executable, "-c", COORDINATOR % score("sleeps"), str(source.path), load_only]
     coordinator = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     pid = int(coordinator.stdout.readline())
     try:
