@@ -8,10 +8,12 @@ from gradiometer.analysis.pool import pooled
 from gradiometer.cli import main
 from gradiometer.storage.validate import StoreError
 
+GRIDS = (("linear_autoencoder", "W1", "float32"),)
+
 
 @pytest.fixture(scope="module")
 def three(make_run):
-    return [make_run(name=f"run{seed}", seed=seed, sizes=(8, 32)) for seed in range(3)]
+    return [make_run(name=f"run{seed}", seed=seed, sizes=(8, 32), grids=GRIDS) for seed in range(3)]
 
 
 def test_pooled_runs_have_all_processes_and_narrower_intervals(three):
@@ -44,7 +46,7 @@ def test_a_pooled_report_is_of_one_run(three, tmp_path, monkeypatch):
     ],
 )
 def test_a_run_that_measured_something_else_is_refused(three, make_run, change, what):
-    other = make_run(name="other", sizes=(8, 32), edit=change)
+    other = make_run(name="other", sizes=(8, 32), grids=GRIDS, edit=change)
     with pytest.raises(StoreError, match=f"other: .*{what}"):
         pooled(analysis.load([three[0], other]))
 
@@ -53,7 +55,7 @@ def test_what_else_differs_is_named_and_does_not_prevent_pooling(make_run):
     """The order of the thread pools differs too, which is no difference between the machines."""
     pools = [{"user_api": "blas", "architecture": "SkylakeX"}, {"user_api": "openmp", "architecture": None}]
     a, b = (
-        make_run(name=name, sizes=(8,), edit=lambda run, facts=facts: run["machine"].update(facts))
+        make_run(name=name, sizes=(8,), grids=GRIDS, edit=lambda run, facts=facts: run["machine"].update(facts))
         for name, facts in (("a", {"thread_pools": pools, "kernel": "6.1"}),
                             ("b", {"thread_pools": pools[::-1], "kernel": "6.2"}))
     )  # fmt: skip
