@@ -26,13 +26,10 @@ def slower(compared: Comparison, threshold: float) -> list[str]:
 def less_precise(compared: Comparison, threshold: float) -> list[str]:
     """Number of gradients with errors above `threshold` × A's, larger for every seed, or finite only in A."""
     cells = compared.cells
-    worse = (cells["lost_finite"] > 0) | (
-        (cells["error_ratio"] > threshold) & (cells["error_low"] > 1) & (cells["scored"] > 1)
-    )
-    scored = int(cells["precision"].notna().sum())
-    return (
-        [f"{int(worse.sum())} of {scored} gradients by a factor above {text.number(threshold)}"] if worse.any() else []
-    )
+    larger = (cells["error_ratio"] > threshold) & (cells["error_low"] > 1) & (cells["scored"] > 1)
+    worse = (larger | (cells["lost_finite"] > 0)).sum()
+    scored = cells["precision"].notna().sum()
+    return [f"{worse} of {scored} gradients by a factor above {text.number(threshold)}"] if worse else []
 
 
 FAILURES: dict[str, tuple[Callable[[Comparison, float], list[str]], float]] = {

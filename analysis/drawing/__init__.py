@@ -1,4 +1,4 @@
 """Parts that all figures share: layout, style, annotations, legend, SVG.
 
-May import frames and text; imports no figure.
+May import frames and text; only `render` imports the figures and their wording.
 """

@@ -71,14 +71,12 @@ def _steps(axis: Axes, of_panel: pd.DataFrame, looks: dict[str, style.Style]) ->
     for method, curve in of_panel.groupby("method", sort=False):
         look = looks[str(method)]
         ends = curve[["size_from", "size_to"]].to_numpy(float)
-        axis.add_line(
-            Line2D(ends.ravel(), np.repeat(curve["exponent"], 2), color=look.color, linewidth=1.4, zorder=look.zorder)
-        )
+        steps = np.repeat(curve["exponent"], 2)
+        axis.add_line(Line2D(ends.ravel(), steps, color=look.color, linewidth=1.4, zorder=look.zorder))
         middle = np.sqrt(ends.prod(axis=1))
         axis.add_line(Line2D(middle, curve["exponent"].to_numpy(), **look.line | {"linestyle": "none"}))
-        for (start, stop), (below, above) in zip(
-            ends, curve[["exponent_low", "exponent_high"]].to_numpy(float), strict=True
-        ):
+        intervals = curve[["exponent_low", "exponent_high"]].to_numpy(float)
+        for (start, stop), (below, above) in zip(ends, intervals, strict=True):
             if np.isfinite([below, above]).all():
                 bands.append([(start, below), (stop, below), (stop, above), (start, above)])
                 colors.append(to_rgba(look.color, 0.2))

@@ -91,11 +91,8 @@ def _mark(axis: Axes, of_panel: pd.DataFrame, rows: list[str]) -> None:
     places = of_panel.assign(row=of_panel["method"].map(rows.index))
     for gradient, mark in MARKS.items():
         found = places[places["gradient"] == gradient]
-        axis.add_line(
-            Line2D(
-                found["size"].to_numpy(), found["row"].to_numpy(), **mark | {"linestyle": "none", "markeredgewidth": 0}
-            )
-        )
+        look = mark | {"linestyle": "none", "markeredgewidth": 0}
+        axis.add_line(Line2D(found["size"].to_numpy(), found["row"].to_numpy(), **look))
     lost = places[~places["loss_finite"]]
     axis.add_line(Line2D(lost["size"].to_numpy(), lost["row"].to_numpy(), linestyle="none", **LOSS))
 
@@ -109,10 +106,8 @@ def numbers(frontier: pd.DataFrame, methods: style.Methods) -> dict[str, Any]:
     of_panel = of_panel[of_panel["data"] == TIMED_DATA]
     lost = {"loss": of_panel[~of_panel["loss_finite"]], "gradient": of_panel[~of_panel["finite"]]}
     firsts = {name: rows["size"].min() if len(rows) else None for name, rows in lost.items()}
-    marked = {
-        name: list(of_panel.loc[of_panel["gradient"] == name, "method"].unique()) for name in ("spurious", "zero")
-    }
-    return {"where": key, **firsts, **marked}
+    by_mark = {name: of_panel[of_panel["gradient"] == name] for name in ("spurious", "zero")}
+    return {"where": key, **firsts, **{name: list(rows["method"].unique()) for name, rows in by_mark.items()}}
 
 
 overflow_frontier = FigureEntry(

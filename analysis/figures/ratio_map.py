@@ -111,11 +111,8 @@ def _scale(figure: Figure, most: float) -> None:
     for place in range(steps):
         value = most ** (2 * (place + 0.5) / steps - 1)
         color = _shade(value, most)
-        figure.add_artist(
-            Rectangle(
-                ((left + place * step) / wide, y / tall), step * 1.02 / wide, 0.13 / tall, facecolor=color, **patch
-            )
-        )
+        corner = ((left + place * step) / wide, y / tall)
+        figure.add_artist(Rectangle(corner, step * 1.02 / wide, 0.13 / tall, facecolor=color, **patch))
     for share, name in ((0.0, f"{number(1 / most, 2)}"), (0.5, "1"), (1.0, f"{number(most, 2)}")):
         figure.text((left + share * steps * step) / wide, 0.23 / tall, name, ha="center", va="top", fontsize=7.5)
     figure.text((left - 0.2) / wide, 0.345 / tall, "faster", ha="right", va="center", fontsize=8)

@@ -42,12 +42,10 @@ def draw(points: pd.DataFrame, methods: style.Methods) -> Figure:
     looks, shown = style.styles(methods), set(points["method"])
     keys = layout.panel_keys(points)
     figure, axes = layout.even_panels(len(keys), legend.height(methods, shown), beside=layout.RIGHT)
-    layout.log_scale(
-        axes, "x", [*points["flops_per_byte"], points["flops_per_byte"].min() / 4], lambda value: number(value, 1)
-    )
-    layout.log_scale(
-        axes, "y", [*points["flops_per_s"], *points["peak"], 1.6 * points["peak"].max()], lambda rate: _rate(rate, 1)
-    )
+    intensities = [*points["flops_per_byte"], points["flops_per_byte"].min() / 4]
+    rates = [*points["flops_per_s"], *points["peak"], 1.6 * points["peak"].max()]
+    layout.log_scale(axes, "x", intensities, lambda value: number(value, 1))
+    layout.log_scale(axes, "y", rates, lambda rate: _rate(rate, 1))
     for axis, key in zip(axes, keys, strict=True):
         of_panel = layout.of_panel(points, key)
         _peak_rates(axis, of_panel)

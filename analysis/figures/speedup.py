@@ -30,9 +30,8 @@ def draw(cells: pd.DataFrame, methods: style.Methods) -> Figure:
     gains = compared.assign(gain=1 / compared["ratio"], low=1 / compared["ratio_high"], high=1 / compared["ratio_low"])
     keys, shown = layout.panel_keys(cells), set(gains["method"]) | {BASELINE} & set(cells["method"])
     figure, axes = layout.panels(len(keys), legend.height(methods, shown), share_y=True, beside=layout.ENDS)
-    layout.log_scale(
-        axes, "y", [1, *gains[["gain", "low", "high"]].to_numpy().ravel()], lambda gain: f"{number(gain, 1)}×"
-    )
+    values = gains[["gain", "low", "high"]].to_numpy().ravel()
+    layout.log_scale(axes, "y", [1, *values], lambda gain: f"{number(gain, 1)}×")
     for axis, key in zip(axes, keys, strict=True):
         large = axis is axes[0]
         axis.axhline(1, color=style.INK, linewidth=1.6, zorder=2.5)

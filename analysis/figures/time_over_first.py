@@ -35,12 +35,8 @@ def time_over_first(sizes: pd.DataFrame) -> Figure:
     families += sorted(set(sizes["family"]) - set(families))
     with style.theme():
         figure, axes = layout.even_panels(len(families), below=0.0, beside=layout.ENDS + 0.3, height=2.3)
-        layout.log_scale(
-            axes,
-            "y",
-            [1, *sizes[["ratio", "ratio_low", "ratio_high"]].to_numpy().ravel()],
-            lambda it: f"{number(it, 1)}×",
-        )
+        values = sizes[["ratio", "ratio_low", "ratio_high"]].to_numpy().ravel()
+        layout.log_scale(axes, "y", [1, *values], lambda ratio: f"{number(ratio, 1)}×")
         for axis, family in zip(axes, families, strict=True):
             of_family = sizes[sizes["family"] == family].assign(method=lambda rows: rows["run"])
             axis.axhline(1, color=style.INK, linewidth=1.2, zorder=2.5)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 GOOD, INFO, WARNING, BAD = "good", "info", "warning", "bad"
-"""Levels. A warning needs attention; a bad insight forbids something."""
+"""Levels. A warning needs attention; bad means: do not use the form, or not at this size."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Insight:
-    """`kind` is a key of `gradiometer.analysis.wording.SENTENCES`, which documents the `numbers` of each kind."""
+    """`kind` selects the sentence in `wording`. The function that returns an insight documents its `numbers`."""
 
     kind: str
     level: str

@@ -1,6 +1,6 @@
 """One row for each problem and wrt of a run, as data: is it right, which form is best, how precise, where it overflows.
 
-The terminal prints these rows.
+The terminal and the table of answers show these rows.
 """
 
 from __future__ import annotations

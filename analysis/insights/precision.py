@@ -43,9 +43,9 @@ def errors(view: View) -> list[Insight]:
     found = []
     for _, rows in shown.groupby(WHERE, sort=False):
         dtype = rows["dtype"].iloc[0]
-        u = DTYPES[dtype].unit_roundoff if dtype in DTYPES else math.nan
+        u = DTYPES[dtype].unit_roundoff if dtype in DTYPES else None
         ranked = [
-            {"method": method, "rel_fro": error, "units": error / u if math.isfinite(u) else None}
+            {"method": method, "rel_fro": error, "units": error / u if u else None}
             for method, error in zip(rows["method"], rows["rel_fro"], strict=True)
         ]
         where = where_of(rows.iloc[0])

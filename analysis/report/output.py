@@ -41,7 +41,8 @@ def markdown_table(table: Table) -> Markup:
 
 class Output:
     """The folder of a page called `name` (report, compare). Entering removes the files that an earlier page of that
-    name wrote, as listed in NAME-files.txt, one path a line; foreign files are kept. Raises OSError where it cannot.
+    name wrote, as listed in NAME-files.txt, one path a line; foreign files are kept. Raises OSError if the folder
+    cannot be written.
     """
 
     def __init__(self, folder: Path, name: str, tables: str = "tables", figures: str = "figures") -> None:

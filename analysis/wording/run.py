@@ -107,10 +107,9 @@ def _break_even(them: Insights, wrts: int) -> Iterator[Statement]:
     for (form, other, size, pays), alike in by(them, key).items():
         calls = ""
         if pays == "pays off":
-            ends = (
-                f"95 %: {min(it.numbers['low'] for it in alike):.0f} to {max(it.numbers['high'] for it in alike):.0f}"
-            )
-            calls = f" after {_whole(it.numbers['calls'] for it in alike)} calls on the same data ({ends})"
+            low, high = min(it.numbers["low"] for it in alike), max(it.numbers["high"] for it in alike)
+            whole = _whole(it.numbers["calls"] for it in alike)
+            calls = f" after {whole} calls on the same data (95 %: {low:.0f} to {high:.0f})"
         claim = f"{form} {pays}{calls}, compared with {other} (n = {size}){_some(alike, wrts)}."
         yield Statement("Preparation", claim)
 
@@ -139,9 +138,8 @@ def _slowdown(them: Insights, wrts: int) -> Iterator[Statement]:
         ratios = span(it.numbers["ratio"] for it in alike)
         topic = "Large slowdown" if any(it.numbers["is_excessive"] for it in alike) else "Slower"
         level = BAD if any(it.level == BAD for it in alike) else WARNING
-        yield Statement(
-            topic, f"{form} takes {ratios}× as long as {BASELINE} at n = {size}{_some(alike, wrts)}.", level
-        )
+        claim = f"{form} takes {ratios}× as long as {BASELINE} at n = {size}{_some(alike, wrts)}."
+        yield Statement(topic, claim, level)
 
 
 def _crossover(them: Insights, wrts: int) -> Iterator[Statement]:
@@ -171,9 +169,8 @@ def _digits(them: Insights, wrts: int) -> Iterator[Statement]:
 
 def _overflow(them: Insights, wrts: int) -> Iterator[Statement]:
     for dtype, alike in by(them, lambda it: it.where.dtype if it.where else None).items():
-        parts = [
-            f"the loss {where}" for where in dict.fromkeys(at_sizes(it) for it in alike if it.kind == "loss_overflow")
-        ]
+        lost = dict.fromkeys(at_sizes(it) for it in alike if it.kind == "loss_overflow")
+        parts = [f"the loss {where}" for where in lost]
         gradients = [it for it in alike if it.kind == "overflow"]
         parts += [f"{_whose(same)} {where}" for where, same in by(gradients, at_sizes).items()]
         needless = dict.fromkeys(it.numbers["method"] for it in gradients if it.numbers["is_needless"])
@@ -188,9 +185,8 @@ def _overflow(them: Insights, wrts: int) -> Iterator[Statement]:
 def _whose(gradients: Insights) -> str:
     """The methods whose gradient overflows; "the gradient" where all of them do."""
     methods = dict.fromkeys(it.numbers["method"] for it in gradients)
-    return (
-        "the gradient" if len(methods) == gradients[0].numbers["methods"] else f"the gradient of {text.listed(methods)}"
-    )
+    of_all = len(methods) == gradients[0].numbers["methods"]
+    return "the gradient" if of_all else f"the gradient of {text.listed(methods)}"
 
 
 def _coverage(them: Insights, wrts: int) -> Iterator[Statement]:
