@@ -120,9 +120,7 @@ def _load_one(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
             f"{folder}: expected the tables of one run, found those of {', '.join(sorted(named))}; restore the folder"
         )
     # The run_id of the rows joins the tables, so it names the run, whatever run.json says.
-    run["run_id"] = (
-        str(tables["cells"]["run_id"].iloc[0]) if len(tables["cells"]) else str(run.get("run_id", folder.name))
-    )
+    run["run_id"] = str(cells["run_id"].iloc[0] if len(cells) else run.get("run_id", folder.name))
     return run, tables
 
 

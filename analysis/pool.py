@@ -74,17 +74,16 @@ def _numbered(apart: list[Frames], tables: Iterable[pd.DataFrame]) -> Iterator[p
 
 
 def _check_alike(first: Frames, other: Frames) -> None:
-    settings = [flatten({"study": frames.runs[0].get("study")}) for frames in (first, other)]
-    unlike = [(it.what, it.a, it.b) for it in comparability.differences(first, other) if it.aspect != "study"]
-    unlike = [it for it in unlike if it[0] != comparability.ONE_RUN_ONLY]
-    unlike += [(name, settings[0].get(name, "nothing"), settings[1].get(name, "nothing"))
-               for name in dict.fromkeys([*settings[0], *settings[1]])
-               if settings[0].get(name) != settings[1].get(name)]  # fmt: skip
+    a, b = (flatten({"study": frames.runs[0].get("study")}) for frames in (first, other))
+    found = [it for it in comparability.differences(first, other) if it.what != comparability.ONE_RUN_ONLY]
+    unlike = [(it.what, it.a, it.b) for it in found if it.aspect != "study"]
+    settings = ((name, a.get(name, "nothing"), b.get(name, "nothing")) for name in {**a, **b})
+    unlike += [it for it in settings if it[1] != it[2]]
     if unlike:
-        what, a, b = unlike[0]
+        what, of_first, of_other = unlike[0]
         raise StoreError(
-            f"{other.runs[0]['run_id']}: expected the {what} of {first.runs[0]['run_id']}, {a!r}, found {b!r}; "
-            f"compare these runs instead"
+            f"{other.runs[0]['run_id']}: expected the {what} of {first.runs[0]['run_id']}, {of_first!r}, "
+            f"found {of_other!r}; compare these runs instead"
         )
 
 
