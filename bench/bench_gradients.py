@@ -13,17 +13,9 @@ if TYPE_CHECKING:
 
 
 def test_gradient(
-    problem: str,
-    wrt: str,
-    size: int,
-    dtype: str,
-    device: str,
-    method: str,
-    cell: str,
-    gradiometer_session: StudySession,
-    benchmark: Any,
-    request: pytest.FixtureRequest,
-) -> None:
+    problem: str, wrt: str, size: int, dtype: str, device: str, method: str, cell: str,
+    gradiometer_session: StudySession, benchmark: Any, request: pytest.FixtureRequest,
+) -> None:  # fmt: skip
     """One cell: skipped if it has no samples, an expected failure if its gradient is not sound.
 
     A failed form of a user's own problem is a failed test; under `--study-strict`, any failed cell is.

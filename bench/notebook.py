@@ -39,18 +39,15 @@ def one_sample(generator: torch.Generator) -> list[Norm]:
     W1 = torch.rand(M, N, generator=generator).requires_grad_()
     W2 = torch.rand(N, M, generator=generator).requires_grad_()
 
-    def loss_of_W1(W1: torch.Tensor) -> torch.Tensor:
-        return mm(transpose(Y - mm(W2, mm(W1, Y)), 0, 1), Y - mm(W2, mm(W1, Y)))
-
-    def loss_of_W2(W2: torch.Tensor) -> torch.Tensor:
+    def loss(W1: torch.Tensor, W2: torch.Tensor) -> torch.Tensor:
         return mm(transpose(Y - mm(W2, mm(W1, Y)), 0, 1), Y - mm(W2, mm(W1, Y)))
 
     gap, moment = mm(W2, W1) - torch.eye(N), mm(Y, transpose(Y, 0, 1))
     by_hand_W1 = 2 * mm(mm(transpose(W2, 0, 1), gap), moment)
     by_hand_W2 = 2 * mm(mm(gap, moment), transpose(W1, 0, 1))
     return [
-        _compare("linear_autoencoder", "W1", by_hand_W1, loss_of_W1, W1),
-        _compare("linear_autoencoder", "W2", by_hand_W2, loss_of_W2, W2),
+        _compare("linear_autoencoder", "W1", by_hand_W1, lambda at: loss(at, W2), W1),
+        _compare("linear_autoencoder", "W2", by_hand_W2, lambda at: loss(W1, at), W2),
     ]
 
 

@@ -120,9 +120,7 @@ class Run:
         errors: list[Error],
     ) -> dict[str, CellResult]:
         """Turn the case into rows, append them to the journal, and remember the times for the forecast."""
-        timed_errors = {
-            error.cell_id: error for error in errors if (error.data, error.seed) == (TIMED_DATA, TIMED_SEED)
-        }
+        timed_errors = {one.cell_id: one for one in errors if (one.data, one.seed) == (TIMED_DATA, TIMED_SEED)}
         rows: list[Cell] = []
         results = {}
         for cell in cells:
@@ -131,19 +129,13 @@ class Run:
             if status == "ok":
                 status, reason = self._judged(cell, timed_errors.get(cell.cell_id))
             setup = Estimate.of(measured.setup_s[method]) if measured.setup_s.get(method) else None
-            rows.append(
-                cell.row(
-                    self.run_id,
-                    status=status,
-                    reason=reason,
-                    setup_s=setup and setup.value,
-                    setup_log_se=setup and setup.log_se,
-                    setup_df=setup and setup.df,
-                    flops=measured.flops.get(method),
-                    bytes=cell.case.bytes(measured.read.get(method)),
-                    peak_memory_bytes=measured.peaks.get(method),
-                )
-            )
+            known: dict[str, Any] = {
+                "status": status, "reason": reason, "flops": measured.flops.get(method),
+                "bytes": cell.case.bytes(measured.read.get(method)), "peak_memory_bytes": measured.peaks.get(method),
+            }  # fmt: skip
+            if setup is not None:
+                known |= {"setup_s": setup.value, "setup_log_se": setup.log_se, "setup_df": setup.df}
+            rows.append(cell.row(self.run_id, **known))
             results[cell.cell_id] = CellResult(status, reason, measured.wall_s.get(method, []))
             if status != "crashed" or method in measured.failures:  # else no method is to blame
                 self._forecast.note(cell, status, measured.call_s(method))
@@ -175,13 +167,7 @@ class Run:
         for worker in self._workers:
             worker.stop()
         wall_s = time() - psutil.Process().create_time()
-        outside = max(0.0, wall_s - self.measuring_s - self.scoring_s)
-        self.clock = {
-            "wall_s": wall_s,
-            "measuring_s": self.measuring_s,
-            "scoring_s": self.scoring_s,
-            "outside_share": outside / wall_s,
-        }
+        self.clock = {"wall_s": wall_s, "measuring_s": self.measuring_s, "scoring_s": self.scoring_s}
         tables = build_tables(self.folder, state=state, clock=self.clock, numerics_in_force=self._numerics)
         self._journal.close()
         return tables

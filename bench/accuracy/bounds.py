@@ -11,14 +11,13 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.accuracy.gradients import as_tuple
+from gradiometer.accuracy.metrics import Array
 from gradiometer.graph.arithmetic.error_bounds import worst_case
 from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 from gradiometer.methods import METHODS, objective
 from gradiometer.problems import Problem
 from gradiometer.verification.functions import form_function, torch_function
 from gradiometer.verification.verdict import TORCH
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 FORWARD = "jacfwd"
 """The method whose graph bounds all forward-mode methods. `jacobian_forward` maps over dual numbers and cannot be

@@ -20,7 +20,7 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.accuracy.cache import Cache, content_key, folder
-from gradiometer.accuracy.metrics import norm_ratio, ulp_of
+from gradiometer.accuracy.metrics import Array, norm_ratio, ulp_of
 from gradiometer.graph.arithmetic.enclosure import Enclosure, PrecisionError, exact
 from gradiometer.graph.arithmetic.magnitudes import Magnitude, roundings, values_and_terms
 from gradiometer.graph.derivative.adjoint import derivative
@@ -31,8 +31,6 @@ from gradiometer.problems import Problem
 from gradiometer.problems.problem import wrt_text
 from gradiometer.storage.schema import DTYPES
 from gradiometer.verification.functions import form_function, loss_function
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 RADIUS_SHARE = 2.0**-20
 MOST_MULTIPLICATIONS = 4e9

@@ -12,19 +12,16 @@ the gradient does not itself consist of roundings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
 
 from gradiometer.accuracy.gradients import as_tuple
-from gradiometer.accuracy.metrics import norm_ratio
+from gradiometer.accuracy.metrics import Array, norm_ratio
 from gradiometer.accuracy.reference import Reference
 from gradiometer.graph.arithmetic.error_bounds import bound_share
 from gradiometer.methods import Form, prepare_form
 from gradiometer.storage.schema import DTYPES, Error
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 CONSTANTS = 64 * DTYPES["float64"].unit_roundoff
 """Relative error of the terms that numbers computed in Python may cause."""

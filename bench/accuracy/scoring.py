@@ -11,13 +11,12 @@ import torch
 
 from gradiometer.accuracy import metrics
 from gradiometer.accuracy.bounds import graph_name
+from gradiometer.accuracy.metrics import Array
 from gradiometer.accuracy.reference import Reference
 from gradiometer.accuracy.refutation import exceeds_bound
 from gradiometer.graph.arithmetic.error_bounds import bound_share
 from gradiometer.storage.schema import DTYPES, Error, nullable
 from gradiometer.study.plan import Case
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 METRIC_COLUMNS = nullable(Error) - {"reason"}
 """Columns of `errors` that are null where a gradient was not scored."""

@@ -117,22 +117,13 @@ def between(before: Reading, after: Reading) -> Interference:
         frequency, temperature, power_w = state.frequency_mhz, state.temperature_c, state.power_w
         foreign, throttling = state.foreign_processes, _names(before.throttles, after.throttles)
         causes += _causes(state, throttling)
+    why_unread = "; ".join(f"{name}: {why}" for name, why in sorted(unread.items())) or None
     return Interference(
-        started_ns=before.at_ns,
-        ended_ns=after.at_ns,
-        interference=bool(causes),
-        reason="; ".join(causes) or None,
-        involuntary_switches=switches,
-        steal_s=steal,
-        frequency_mhz=frequency,
-        temperature_c=temperature,
-        throttling=throttling,
-        power_w=power_w,
-        foreign_processes=foreign,
-        pressure_s=pressure,
-        load_1min=load,
-        unread="; ".join(f"{name}: {why}" for name, why in sorted(unread.items())) or None,
-    )
+        started_ns=before.at_ns, ended_ns=after.at_ns, interference=bool(causes), reason="; ".join(causes) or None,
+        involuntary_switches=switches, steal_s=steal, frequency_mhz=frequency, temperature_c=temperature,
+        throttling=throttling, power_w=power_w, foreign_processes=foreign, pressure_s=pressure, load_1min=load,
+        unread=why_unread,
+    )  # fmt: skip
 
 
 def _gained(before: Reading, after: Reading, counter: str) -> float | None:

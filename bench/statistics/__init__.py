@@ -5,7 +5,6 @@ Jones, "Rigorous benchmarking in reasonable time", 2013). May import `storage.sc
 """
 
 from gradiometer.statistics.estimates import (
-    CONFIDENCE,
     Estimate,
     Floats,
     half_width,
@@ -20,7 +19,7 @@ from gradiometer.statistics.summary import filled, measured, summarise
 from gradiometer.statistics.verdicts import BAND, BETWEEN_PROCESSES, LEVEL, decide
 
 __all__ = [
-    "BAND", "BETWEEN_PROCESSES", "CONFIDENCE", "LEAST_TIME_S", "LEVEL", "Estimate", "Floats", "Ratio",
+    "BAND", "BETWEEN_PROCESSES", "LEAST_TIME_S", "LEVEL", "Estimate", "Floats", "Ratio",
     "block_logs", "decide", "filled", "half_width", "interval_ends", "measured", "moderated", "paired_logs",
     "paired_ratio", "summarise", "t_quantile", "welch", "with_intervals",
 ]  # fmt: skip

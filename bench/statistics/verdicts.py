@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+from gradiometer.statistics.estimates import Floats
 
 BAND = 0.01
 """Ratios between 1/(1 + BAND) and 1 + BAND count as equal times."""

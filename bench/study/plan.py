@@ -97,15 +97,9 @@ class Case:
     def request(self) -> dict[str, Any]:
         """The case in names and numbers, as workers receive it."""
         return {
-            "problem": self.problem.name,
-            "wrt": self.wrt,
-            "dims": self.dims,
-            "dtype": self.dtype,
-            "device": self.device,
-            "threads": self.threads,
-            "numerics": self.numerics,
-            "cache": self.cache,
-        }
+            "problem": self.problem.name, "wrt": self.wrt, "dims": self.dims, "dtype": self.dtype,
+            "device": self.device, "threads": self.threads, "numerics": self.numerics, "cache": self.cache,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,24 +121,13 @@ class PlannedCell:
         case = self.case
         known: dict[str, Any] = dict.fromkeys(nullable(Cell))
         known |= {"status": self.status, "reason": self.reason, "samples": 0, "processes": 0, "bytes": case.bytes()}
+        dims = " ".join(f"{name}={value}" for name, value in sorted(case.dims.items()))
         return Cell(
-            run_id=run_id,
-            cell_id=self.cell_id,
-            case_id=case.case_id,
-            problem=case.problem.name,
-            wrt=case.wrt,
-            method=self.method,
-            family=case.family(self.method),
-            size=case.size,
-            dims=" ".join(f"{name}={value}" for name, value in sorted(case.dims.items())),
-            parameters=case.parameters,
-            dtype=case.dtype,
-            device=case.device,
-            threads=case.threads,
-            numerics=case.numerics,
-            cache=case.cache,
+            run_id=run_id, cell_id=self.cell_id, case_id=case.case_id, problem=case.problem.name, wrt=case.wrt,
+            method=self.method, family=case.family(self.method), size=case.size, dims=dims, parameters=case.parameters,
+            dtype=case.dtype, device=case.device, threads=case.threads, numerics=case.numerics, cache=case.cache,
             **known | measured,
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

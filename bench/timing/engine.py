@@ -240,9 +240,8 @@ class Engine:
         """Time one call of a slow candidate between two blocks of the baseline."""
         self._rebuild(candidate)
         around = self._plans.get(self.baseline.name, ALONE)
-        for position, (which, plan) in enumerate(
-            ((self.baseline, around), (candidate, ALONE), (self.baseline, around))
-        ):
+        visits = ((self.baseline, around), (candidate, ALONE), (self.baseline, around))
+        for position, (which, plan) in enumerate(visits):
             self._visit(which, plan, position, which is candidate)
         self._end_round()
 

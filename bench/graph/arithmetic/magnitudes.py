@@ -84,9 +84,8 @@ def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
 
     def apply(x: Magnitude) -> Magnitude:
         y = f(x.value)
-        return Magnitude(
-            y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.terms)
-        )  # fmax: for exp(−inf), 0·inf is NaN
+        # fmax and not maximum: for exp(−inf), 0·inf is NaN
+        return Magnitude(y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.terms))
 
     return apply
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
+from math import prod
 
 CLOSE = 1e-9
 
@@ -38,12 +39,7 @@ def _products(dims: Sequence[str]) -> Iterator[tuple[tuple[str, ...], tuple[str,
 
 
 def _value(dims: Mapping[str, int], above: Sequence[str], below: Sequence[str]) -> float:
-    value = 1.0
-    for name in above:
-        value *= dims[name]
-    for name in below:
-        value /= dims[name]
-    return value
+    return prod(dims[name] for name in above) / prod(dims[name] for name in below)
 
 
 def _spelled(multiple: float, above: Sequence[str], below: Sequence[str]) -> str:

@@ -36,19 +36,12 @@ def score_draw(state: WorkerState, request: dict[str, Any]) -> Answer:
     reference = state.references.of(instance.problem, instance.wrt, dims, instance.rounded, dtype, exact_forms)
     parts = [part for part in (reference.hi, reference.lo, reference.terms) if part is not None]
     bounds = _bounds(state, instance, request["bounded"])
+    header = {"kind": reference.kind, "radius_ulp": reference.radius_ulp, "is_reliable": reference.is_reliable}
     answer = {
-        "gradients": returned,
-        "failures": failures,
-        "loss_finite": instance.loss_is_finite(),
-        "input_hash": instance.input_hash,
-        "reference": {
-            "kind": reference.kind,
-            "radius_ulp": reference.radius_ulp,
-            "is_reliable": reference.is_reliable,
-            "parts": len(parts),
-        },
-        "bounds": list(bounds),
-    }
+        "gradients": returned, "failures": failures, "bounds": list(bounds),
+        "reference": header | {"parts": len(parts)},
+        "loss_finite": instance.loss_is_finite(), "input_hash": instance.input_hash,
+    }  # fmt: skip
     return answer, [*blobs, *(bound.tobytes() for bound in bounds.values()), *(part.tobytes() for part in parts)]
 
 

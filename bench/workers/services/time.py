@@ -81,15 +81,10 @@ def _share(state: WorkerState, request: dict[str, Any], check_blocks: bool) -> A
     results = {one.name: one.result for one in candidates if wanted and one.name not in failures}
     returned, blobs = pack(results, instance.point)
     answer = {
-        "samples": columns,
-        "segments": engine.segments,
-        "failures": failures,
-        "setup_s": prepared.setup_s,
-        "numerics": numerics.switches(),
-        "peak_memory_bytes": prepared.peaks,
+        "samples": columns, "segments": engine.segments, "failures": failures, "setup_s": prepared.setup_s,
+        "numerics": numerics.switches(), "peak_memory_bytes": prepared.peaks, "gradients": returned,
         "hashes": {name: sorted(map(zlib.crc32, found)) for name, found in visits.outputs.items()},
-        "gradients": returned,
-    }
+    }  # fmt: skip
     return answer, blobs
 
 
