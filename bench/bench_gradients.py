@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from gradiometer.study_session import StudySession
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used")
+
+
 def test_gradient(
     problem: str, wrt: str, size: int, dtype: str, device: str, method: str, cell: str,
     gradiometer_session: StudySession, benchmark: Any, request: pytest.FixtureRequest,

@@ -6,11 +6,13 @@ import pandas as pd
 
 from gradiometer.analysis import text
 from gradiometer.analysis.frames import Frames
-from gradiometer.storage.schema import TIMED_STATUSES
 
 CASE = ["problem", "wrt", "size", "dims", "dtype"]
 CONDITIONS = ["device", "threads", "numerics"]
 """Part of the matching key, except a condition of which the runs have no value in common."""
+
+COMPARED = ("ok", "nonfinite")
+"""Statuses of the cells that are compared. The time of a wrong gradient is no news."""
 
 _KEPT = ["cell_id", "case_id", "status", "time_s", "device_time_s"]
 
@@ -50,7 +52,7 @@ def _why_not(status_a: str | None, time_a: float, status_b: str | None, time_b: 
     for run, status, time_s in (("A", status_a, time_a), ("B", status_b, time_b)):
         if pd.isna(status):
             return f"not in {run}"
-        if status not in TIMED_STATUSES or not time_s > 0:
+        if status not in COMPARED or not time_s > 0:
             states[run] = status if status != "ok" else "no time"
     if len(states) == 2 and len(set(states.values())) == 1:
         return f"{states['A']} in both"

@@ -43,6 +43,7 @@ def precision(both: pd.DataFrame, frames_a: Frames, frames_b: Frames) -> pd.Data
     Raises StoreError where the errors cannot be read.
     """
     pairs = both.dropna(subset=["cell_id_a", "cell_id_b"])
+    pairs = pairs[(pairs["status_a"] != "wrong") & (pairs["status_b"] != "wrong")]
     places = pa.table({"place": pairs.index, **{name: pairs[name].astype(str) for name in ("cell_id_a", "cell_id_b")}})
     scores = {
         f"scores_{run}": read_arrow(frames.folders[0], "errors", _COLUMNS)

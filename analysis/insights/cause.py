@@ -83,7 +83,7 @@ def with_overhead(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def causes(cells: pd.DataFrame) -> pd.DataFrame:
-    """Every cell of a form or of reverse mode whose ratio is above BEYOND or below its inverse, with the `cause`.
+    """Every form or reverse-mode method whose ratio is significant and beyond BEYOND or its inverse, with the `cause`.
 
     - dispatch: the difference of the fitted overheads is more than half of the difference of the times;
     - work: the slower method performs at least MORE times as many flops, which limit it;
@@ -95,7 +95,8 @@ def causes(cells: pd.DataFrame) -> pd.DataFrame:
     base = fitted.loc[fitted["method"] == BASELINE, ["run_id", "case_id", *_SIDE]]
     both = fitted.merge(base, on=["run_id", "case_id"], suffixes=("", "_autograd"))
     beyond = (both["ratio"] > BEYOND) | (both["ratio"] < 1 / BEYOND)
-    rows = both[beyond & both["family"].isin(EXPLAINED)].copy()
+    is_decided = both["verdict"].isin(["faster", "slower"])
+    rows = both[beyond & is_decided & both["family"].isin(EXPLAINED)].copy()
     rows["cause"] = _causes(rows)
     return rows[CAUSES].reset_index(drop=True)
 

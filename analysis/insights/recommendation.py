@@ -40,9 +40,12 @@ def recommendation(view: View) -> list[Insight]:
     """
     found = []
     by_case = dict(iter(view.forms.groupby(WHERE, sort=False)))
+    timed = view.leading["time_s"].notna().groupby([view.leading[name] for name in WHERE], sort=False).any().to_dict()
     for key, case in analytic(view.leading).groupby(WHERE, sort=False):
         where = where_of(case.iloc[0])
         if key not in by_case:
+            if not timed.get(key, False):
+                continue  # nothing was measured, autograd included
             found.append(Insight("no_form", WARNING, where, {}))
             continue
         forms = by_case[key]

@@ -73,12 +73,16 @@ def tail_exponents(cells: pd.DataFrame) -> pd.DataFrame:
     return _exponents(tails.cells, tails.rectangle()[several], "tail")
 
 
+WIDEST = 1.0
+"""An exponent whose 95 % interval is wider than this is too noisy to state."""
+
+
 def growth(view: View) -> list[Insight]:
     """`growth` for each case: the exponents over the largest sizes, `size_from` to `size_to`, of the forms and autograd
     that were timed there: `methods`, with `method`, `exponent`, `low` and `high` each.
     """
-    found = tail_exponents(view.leading)
-    found = forms_and_autograd(found)
+    found = forms_and_autograd(tail_exponents(view.leading))
+    found = found[~(found["exponent_high"] - found["exponent_low"] > WIDEST)]
     whole = found.groupby(WHERE, sort=False)[["size_from", "size_to"]].transform("max")
     found = found[(found["size_from"] == whole["size_from"]) & (found["size_to"] == whole["size_to"])]
     names = {"exponent_low": "low", "exponent_high": "high"}

@@ -106,19 +106,21 @@ def test_where_one_ratio_is_missing_forms_are_ranked_by_time(small):
     assert ranges(*found(recommendation, small, cells=quick)) == [(8, 8, ("factored",))]
 
 
-@pytest.mark.parametrize("lost", ["forms", "times", "baseline", "scores"])
+@pytest.mark.parametrize("lost", ["forms", "times", "times of forms", "baseline", "scores"])
 def test_every_question_has_an_answer_whatever_is_missing(small, lost):
     cells = small.cells
     if lost == "forms":
         cells = cells[cells["family"] != "analytic"]
-    elif lost == "times":
-        cells = cells.assign(status="crashed", time_s=np.nan, ratio=np.nan)
+    elif lost.startswith("times"):
+        untimed = (lost == "times") | (cells["family"] == "analytic")
+        names = ["time_s", "ratio"]
+        cells = cells.assign(status=cells["status"].mask(untimed, "crashed"), **cells[names].mask(untimed))
     elif lost == "baseline":
         cells = cells[cells["method"] != "autograd"].assign(ratio=np.nan, ratio_log_se=np.nan)
     scores = small.scores.head(0) if lost == "scores" else small.scores
     kinds = {it.kind for it in found(insights, small, cells=cells, scores=scores)}
     assert ("use" in kinds) == (lost in ("baseline", "scores"))
-    assert ("no_form" in kinds) == (lost == "times")
+    assert ("no_form" in kinds) == (lost == "times of forms")
     assert ("digits" in kinds) == (lost != "scores")
 
 
