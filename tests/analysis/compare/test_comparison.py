@@ -228,3 +228,12 @@ def test_conditions_without_a_common_value_are_left_out_of_the_match(gpu):
 def test_runs_with_nothing_in_common_compare_nothing(first, other):
     compared = compare(first, other(dtype="float64", ids=("-float32-", "-float64-")))
     assert compared.cells["ratio"].isna().all() and set(compared.cells["reason"]) == {"not in A", "not in B"}
+
+
+def test_a_gradient_that_is_wrong_in_a_run_is_not_compared(first, other):
+    second = other(factor=lambda row: 3.0 if row["method"] == "textbook" else 1.0,
+                   status=lambda row: "wrong" if row["method"] == "textbook" else None)  # fmt: skip
+    cells = compare(first, second).cells
+    wrong = cells[cells["method"] == "textbook"]
+    assert set(wrong["reason"]) == {"wrong in B"}
+    assert wrong[["verdict", "precision"]].isna().all(axis=None)

@@ -127,3 +127,7 @@ def test_peak_rates_are_not_needed_to_distinguish_work_from_dispatch(make_run):
     rows = causes(view_of(analysis.load([run])).cells).set_index(["method", "size"])
     assert rows.loc[("textbook", 512), "cause"] == "work"
     assert rows.loc[("jacrev", 8), "cause"] == "dispatch"
+
+
+def test_an_undecided_ratio_has_no_cause(cells):
+    assert causes(cells.assign(verdict="undecided")).empty
