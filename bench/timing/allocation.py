@@ -21,7 +21,7 @@ MOST_BASELINE_VISITS = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class BlockPlan:
     """Timed calls per block, and the warm-up calls before it.
 
     Warm-up is needed because the previous candidate left its own data in the caches.
@@ -35,21 +35,21 @@ class Plan:
         return (self.calls + self.warm) * estimate_s
 
 
-def plan_for(estimate_s: float, block_s: float) -> Plan:
-    """Plan for a block of about `block_s`: a power of two of calls, at least four; one for calls above SINGLE_S."""
+def plan_for(estimate_s: float, block_s: float) -> BlockPlan:
+    """BlockPlan for a block of about `block_s`: a power of two of calls, at least four; one for calls above SINGLE_S."""
     warm = 4 if estimate_s < 50e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
     if estimate_s > SINGLE_S:
-        return Plan(1, warm)
+        return BlockPlan(1, warm)
     calls = 4
     while calls * estimate_s < block_s and calls < 4096:
         calls *= 2
-    return Plan(calls, warm)
+    return BlockPlan(calls, warm)
 
 
-def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, Plan]:
+def shared_plans(estimates: Mapping[str, float], block_s: float) -> dict[str, BlockPlan]:
     """Plans by candidate. Candidates connected by steps below ALIKE share the plan of the fastest of them."""
-    plans: dict[str, Plan] = {}
-    previous, plan = 0.0, Plan(1, 0)
+    plans: dict[str, BlockPlan] = {}
+    previous, plan = 0.0, BlockPlan(1, 0)
     for name, estimate in sorted(estimates.items(), key=lambda item: item[1]):
         if estimate > ALIKE * previous:
             plan = plan_for(estimate, block_s)

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Any
 
 from gradiometer.machine import interference
-from gradiometer.timing.allocation import FAR, Plan, baseline_visits, plan_for, shared_plans, shares
+from gradiometer.timing.allocation import FAR, BlockPlan, baseline_visits, plan_for, shared_plans, shares
 from gradiometer.timing.candidate import Candidate, failed, nothing
 from gradiometer.timing.clocks import Call, DeviceClock, WallClock
 from gradiometer.timing.garbage_collection import garbage_kept
@@ -50,7 +50,7 @@ LONGEST_SPIN_S = 20e-3
 """A block that the host needs longer to queue is not read by the device clock, whose spin would last as long."""
 OVERHEAD_CALLS, OVERHEAD_WARM_UP = 256, 32
 """Empty calls in a block and before it. With fewer, the clock's own time would weigh more than in fast blocks."""
-ALONE = Plan(1, 0)
+ALONE = BlockPlan(1, 0)
 
 
 class Engine:
@@ -79,7 +79,7 @@ class Engine:
         self.block_s = BLOCK_S if self.device is None else DEVICE_BLOCK_S
         self.samples = Samples()
         self.segments: list[dict[str, Any]] = []
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, BlockPlan] = {}
         self._variances = VarianceTracker(baseline)
         self._round = 0
 
@@ -149,7 +149,7 @@ class Engine:
         self._rebuild(candidate)
         last_s = 0.0
         for number, calls in enumerate((1, 1, 2, 3, 3)):
-            seconds = self._timed(candidate, Plan(calls, 0), self.wall)
+            seconds = self._timed(candidate, BlockPlan(calls, 0), self.wall)
             if seconds is None:
                 break
             last_s = seconds
@@ -249,7 +249,7 @@ class Engine:
         self._variances.end_round()
         self._round += 1
 
-    def _visit(self, candidate: Candidate, plan: Plan, position: int, reads_device: bool = False) -> None:
+    def _visit(self, candidate: Candidate, plan: BlockPlan, position: int, reads_device: bool = False) -> None:
         seconds = self._timed(candidate, plan, self.wall)
         if seconds is None:
             return
@@ -257,7 +257,7 @@ class Engine:
         calls = min(plan.calls, 4)
         if self.device is not None and reads_device and seconds * calls < LONGEST_SPIN_S:
             self.device.expected_s = seconds * calls
-            on_device = self._timed(candidate, Plan(calls, 0), self.device)
+            on_device = self._timed(candidate, BlockPlan(calls, 0), self.device)
             if on_device is not None:
                 where = (candidate.name, len(self.segments), self._round, position)
                 self.samples.add(*where, calls, on_device, "device")
@@ -267,7 +267,7 @@ class Engine:
         self.samples.add(*where, calls, seconds, "wall")
         self._variances.add(candidate.name, seconds)
 
-    def _timed(self, candidate: Candidate, plan: Plan, clock: WallClock | DeviceClock) -> float | None:
+    def _timed(self, candidate: Candidate, plan: BlockPlan, clock: WallClock | DeviceClock) -> float | None:
         """Seconds per call of one block after its warm-up. None if a call raises; the candidate has then failed."""
 
         def visit() -> tuple[float, Any]:

@@ -22,7 +22,7 @@ def test_candidates_of_similar_speed_share_one_plan(estimates):
     [(2e-6, 4, 256), (60e-6, 2, 8), (500e-6, 2, 4), (2e-3, 1, 4), (5e-3, 1, 1), (20e-3, 0, 1)],
 )
 def test_a_block_is_a_power_of_two_of_calls_after_warm_up_calls(estimate, warm, calls):
-    assert allocation.plan_for(estimate, engine.BLOCK_S) == allocation.Plan(calls, warm)
+    assert allocation.plan_for(estimate, engine.BLOCK_S) == allocation.BlockPlan(calls, warm)
 
 
 @given(
