@@ -77,8 +77,8 @@ class Case:
 
     def memory_bytes(self, method: str) -> int:
         """Predicted peak: for batched methods P tangents of the gradient and of five intermediates of the data's size,
-        else eight times the inputs. A CPU multiplies half precision through float32 copies. tests/bench/cost/test_memory.py
-        compares this model with measured peaks.
+        else eight times the inputs. A CPU multiplies half precision through float32 copies.
+        tests/bench/cost/test_memory.py compares this model with measured peaks.
         """
         itemsize = max(DTYPES[self.dtype].itemsize, DTYPES["float32"].itemsize if self.device == "cpu" else 0)
         if method in METHODS and METHODS[method].batched:

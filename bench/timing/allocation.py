@@ -36,7 +36,7 @@ class BlockPlan:
 
 
 def plan_for(estimate_s: float, block_s: float) -> BlockPlan:
-    """BlockPlan for a block of about `block_s`: a power of two of calls, at least four; one for calls above SINGLE_S."""
+    """Plan of a block of about `block_s`: a power of two of calls, at least four; one for calls above SINGLE_S."""
     warm = 4 if estimate_s < 50e-6 else 2 if estimate_s < 1e-3 else 1 if estimate_s < 10e-3 else 0
     if estimate_s > SINGLE_S:
         return BlockPlan(1, warm)
