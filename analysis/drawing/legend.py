@@ -22,7 +22,8 @@ def _columns(methods: Methods, shown: Collection[str]) -> list[tuple[str, list[s
     for family in families:
         members = [name for name in methods if name in shown and methods[name]["family"] == family]
         for start in range(0, len(members), ROWS):
-            found.append((family_title(family) if start == 0 else "", members[start : start + ROWS]))
+            title = family_title(family).removesuffix(" forms") if start == 0 else ""  # columns are narrow
+            found.append((title, members[start : start + ROWS]))
     return found
 
 
