@@ -12,7 +12,7 @@ CONDITIONS = ["device", "threads", "numerics"]
 """Part of the matching key, except a condition of which the runs have no value in common."""
 
 COMPARED = ("ok", "nonfinite")
-"""Statuses of the cells that are compared. The time of a wrong gradient is no news."""
+"""Statuses of the cells that are compared. The time of a wrong gradient says nothing."""
 
 _KEPT = ["cell_id", "case_id", "status", "time_s", "device_time_s"]
 
