@@ -31,6 +31,14 @@ class Outcome:
         return frame.astype(strings)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_import_path():
+    """Loading a problem adds its folder to the import path, where its modules could hide others from later tests."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Cached references are shared by the tests of a session and stay out of the user's cache."""
