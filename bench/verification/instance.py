@@ -62,7 +62,7 @@ class TracedGradient:
         def in_balls() -> BallValues:
             widening = Widening() if widened else None
             with ctx.workprec(precision):
-                parts = evaluate(self.graph, point.tensors, balls(widening))
+                parts = evaluate(self.graph, point.values, balls(widening))
             return BallValues(parts, widening.coarsest, widening.count > 0) if widening else BallValues(parts)
 
         found: BallValues = self._once((id(point), precision, widened), in_balls)
@@ -136,7 +136,7 @@ class Instance:
     def _loss_at(self, point: Point) -> list[Balls]:
         """The loss in balls. A formula may be finite where the loss is not; the derivative does not exist there."""
         with ctx.workprec(PRECISION):
-            return evaluate(self.loss, point.tensors, balls())
+            return evaluate(self.loss, point.values, balls())
 
     def scale(self, wrt: tuple[str, ...], point: Point) -> list[Array]:
         """The unit in which differences from the derivative are measured: its sums of absolute terms."""

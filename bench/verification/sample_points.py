@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import torch
 
 from gradiometer.errors import GradiometerError
+from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.problems import inputs
 from gradiometer.problems.problem import Problem
 from gradiometer.storage.schema import DATA
@@ -32,11 +33,20 @@ class DimensionsError(GradiometerError):
 
 @dataclass(frozen=True)
 class Point:
-    """Float64 inputs by name, in the problem's order; `is_integer` where all of them are random integers."""
+    """Float64 inputs by name, in the problem's order; `is_integer` where all of them are random integers.
+
+    `refined` holds balls for inputs that meet a constraint exactly where float64 meets it to rounding only.
+    """
 
     data: str
     inputs: dict[str, torch.Tensor]
     is_integer: bool = False
+    refined: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def values(self) -> tuple[torch.Tensor | Array, ...]:
+        """The inputs for exact arithmetic, in the problem's order."""
+        return tuple(self.refined.get(name, tensor) for name, tensor in self.inputs.items())
 
     @property
     def tensors(self) -> tuple[torch.Tensor, ...]:

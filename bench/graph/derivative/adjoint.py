@@ -15,7 +15,7 @@ from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_map
 
 from gradiometer.errors import GradiometerError
-from gradiometer.graph.derivative.cotangents import RULES
+from gradiometer.graph.derivative.rules import RULES
 from gradiometer.graph.evaluate import CASTS, LIKES, MOVES, POSITIONS, is_real
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
 
@@ -90,7 +90,7 @@ class _Sweep:
         elif name not in LIKES and any(is_real(self.values[source]) for source in node.all_input_nodes):
             raise UnknownOperationError(
                 f"the exact checker does not support the derivative of {node.target} in {self.function} yet; "
-                "a rule for it belongs in RULES in bench/graph/derivative/cotangents.py"
+                "a rule for it belongs in RULES in bench/graph/derivative/rules/"
             )
 
 

@@ -6,7 +6,6 @@ A ball is a midpoint and a radius; it contains the value of exact arithmetic. Th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -19,12 +18,10 @@ from gradiometer.graph.arithmetic.arrays import (
     Array,
     count_of,
     dims_of,
-    gather_entries,
     index_put,
     scatter_add,
 )
-from gradiometer.graph.evaluate import Arithmetic, UndecidedError
-from gradiometer.graph.literals import half_unit, literal_precision
+from gradiometer.graph.evaluate import UndecidedError
 
 
 def as_array(value: Any) -> Array:
@@ -195,43 +192,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-@dataclass
-class Widening:
-    """Replaces each rounded constant of a program by the interval of numbers that round to it.
-
-    `count` is the number of constants replaced, `coarsest` the lowest precision among them, in bits.
-    """
-
-    coarsest: int = 53
-    count: int = 0
-
-    def number(self, value: float, dtype: torch.dtype = torch.float64) -> arb:
-        """A constant of the program as a ball."""
-        precision = literal_precision(value, dtype)
-        if precision is None:
-            return arb(value)
-        self.coarsest, self.count = min(self.coarsest, precision), self.count + 1
-        return arb(value, half_unit(value, precision))
-
-    def tensor(self, constant: torch.Tensor) -> Array:
-        """A constant tensor as balls; its dtype is the precision to which entries may have been rounded."""
-        return entrywise(lambda value: self.number(value, constant.dtype))(constant.detach().cpu().double().numpy())
-
-
 def lift(tensor: torch.Tensor) -> Array:
     """The entries of a tensor as exact balls."""
     return entrywise(arb)(tensor.detach().cpu().double().numpy())
-
-
-def balls(widening: Widening | None = None) -> Arithmetic:
-    """Ball arithmetic. Without a widening, the constants of the program are exact."""
-    return Arithmetic(
-        name="balls",
-        table="OPERATIONS in bench/graph/arithmetic/balls.py",
-        value=np.ndarray,
-        operations=OPERATIONS,
-        lift=lift,
-        literal=widening.tensor if widening else lift,
-        scalar=widening.number if widening else arb,
-        gather=lambda parts, index: gather_entries(parts, index, arb(0)),
-    )

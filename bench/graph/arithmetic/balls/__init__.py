@@ -1,0 +1,52 @@
+"""Ball arithmetic on numpy object arrays, one file per family of operations.
+
+Each file provides OPERATIONS: aten name → function of arrays of balls and Python numbers. May import flint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from gradiometer.graph.arithmetic.arrays import gather_entries
+from gradiometer.graph.arithmetic.balls import (
+    complex_numbers,
+    convolution,
+    core,
+    indexing,
+    linear_algebra,
+    order,
+    special,
+)
+from gradiometer.graph.arithmetic.balls.widening import Widening
+from gradiometer.graph.evaluate import Arithmetic
+
+__all__ = ["OPERATIONS", "Widening", "balls"]
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    **core.OPERATIONS,
+    **special.OPERATIONS,
+    **linear_algebra.OPERATIONS,
+    **convolution.OPERATIONS,
+    **indexing.OPERATIONS,
+    **order.OPERATIONS,
+    **complex_numbers.OPERATIONS,
+}
+"""Operation → its function in balls."""
+
+
+def balls(widening: Widening | None = None) -> Arithmetic:
+    """Ball arithmetic. Without a widening, the constants of the program are exact."""
+    return Arithmetic(
+        name="balls",
+        table="OPERATIONS in bench/graph/arithmetic/balls/",
+        value=np.ndarray,
+        operations=OPERATIONS,
+        lift=core.lift,
+        literal=widening.tensor if widening else core.lift,
+        scalar=widening.number if widening else arb,
+        gather=lambda parts, index: gather_entries(parts, index, arb(0)),
+    )

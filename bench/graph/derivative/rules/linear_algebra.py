@@ -1,0 +1,9 @@
+"""Derivative rules of linear algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+RULES: Mapping[str, Callable[..., Any]] = {}
+"""Operation → its rule."""
