@@ -12,6 +12,7 @@ import torch
 
 from gradiometer.accuracy.gradients import as_tuple, bits_of, mismatch
 from gradiometer.errors import GradiometerError
+from gradiometer.graph.recording import eager
 from gradiometer.methods import objective, prepare_form
 from gradiometer.problems.inputs import bits
 from gradiometer.problems.problem import Form, Problem
@@ -70,7 +71,8 @@ def call_on_copies(function: Function, tensors: Tensors, names: tuple[str, ...],
     """
     copies = tuple(tensor.clone() for tensor in tensors)
     try:
-        returned = function(*copies)
+        with eager():
+            returned = function(*copies)
     except Exception as error:  # the code of a problem may raise anything
         raise UncheckableError(f"{what} raises {one_line(error)}") from error
     for name, copy, tensor in zip(names, copies, tensors, strict=True):

@@ -134,8 +134,7 @@ def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int])
         found = [(places[i], sweep.cotangents.get(places[i])) for i in wrt]
         return tuple(torch.zeros_like(sweep.values[place]) if g is None else g for place, g in found)
 
-    with torch.no_grad():
-        return trace(gradient, inputs, name=f"the derivative of {graph.meta.get('function', 'the function')}")
+    return trace(gradient, inputs, name=f"the derivative of {graph.meta.get('function', 'the function')}")
 
 
 def _only_result(graph: GraphModule) -> Node:

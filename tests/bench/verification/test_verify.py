@@ -92,7 +92,7 @@ UNCHECKABLE = {
     "randomness": (lambda x: x * torch.rand(1, dtype=x.dtype), "another result when called again"),
     "a write into an input": (lambda x: x.mul_(2), "writes into its input x"),
     "a branch on data": (lambda x: 2 * x if x.sum() > 1e9 else x + x, "branches on the data"),
-    "an unknown operation": (lambda x: torch.special.i0(x) * 0 + 2 * x, "bench/graph/arithmetic/balls.py"),
+    "an unknown operation": (lambda x: torch.special.i0(x) * 0 + 2 * x, "does not support"),
     "a call of numpy": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "leaves PyTorch"),
     "a value that no tracing sees": (
         lambda x: 2 * x * (1 + float(x.sum()) if type(x) is torch.Tensor else 1), "other values than the operations",
@@ -220,7 +220,7 @@ def test_torchs_own_kernels_are_held_to_their_bound(monkeypatch):
         (lambda x: x.mul_(2).sum(), "the loss writes into its input x"),
         (lambda x: 3.0, "expected a tensor of one element, found float"),
         (lambda x: x.sum() if x.sum() > 0 else -x.sum(), "branches on the data"),
-        (lambda x: torch.special.i0(x).sum(), "bench/graph/derivative/cotangents.py"),
+        (lambda x: torch.special.i0(x).sum(), "derivative"),
         (lambda x: torch.log(-1 - x * x).sum(), "is not finite at any point"),
         (lambda x: x.nonsense(), "AttributeError"),
     ],
