@@ -30,7 +30,7 @@ def _(x: Tensor, dims: Sequence[int]) -> Tensor:
     return torch.empty_like(x, dtype=torch.bool)
 
 
-def _to_shape(g: Tensor, of: Any) -> Tensor | None:
+def to_shape(g: Tensor, of: Any) -> Tensor | None:
     """The cotangent of a broadcast operand: g summed to the shape of the operand; None for a number."""
     if not isinstance(of, Tensor):
         return None
@@ -39,41 +39,41 @@ def _to_shape(g: Tensor, of: Any) -> Tensor | None:
     return (g.sum(dims) if dims else g).reshape(of.shape)
 
 
-def _binary(rule: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Cotangents]:
+def binary(rule: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., Cotangents]:
     """A rule for two operands. `rule` returns both cotangents in the shape of the result."""
 
     def cotangents(g: Tensor, y: Tensor, a: Any, b: Any, **options: Any) -> Cotangents:
         to_a, to_b = rule(g, y, a, b, **options)
-        return _to_shape(to_a, a), _to_shape(to_b, b)
+        return to_shape(to_a, a), to_shape(to_b, b)
 
     return cotangents
 
 
-def _unary(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Cotangents]:
+def unary(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Cotangents]:
     """A rule for one operand. `rule` takes the cotangent g, the result y and the operand x."""
     return lambda g, y, x: (rule(g, y, x),)
 
 
 def _power(g: Tensor, y: Tensor, a: Tensor, b: Any) -> Cotangents:
     if isinstance(b, Tensor):
-        return _to_shape(g * b * a ** (b - 1), a), _to_shape(g * y * a.log(), b)
+        return to_shape(g * b * a ** (b - 1), a), to_shape(g * y * a.log(), b)
     if float(b).is_integer():
         return (g * b * a ** (b - 1) if b != 1 else g,)
     return (g * b * y / a,)  # a ** (b − 1) would round b − 1
 
 
-def _over(x: Tensor, dims: Any, keepdim: bool, g: Tensor) -> Tensor:
+def restored(x: Tensor, dims: Any, keepdim: bool, g: Tensor) -> Tensor:
     """The cotangent (or result) of a reduction, with its reduced dimensions restored as 1."""
     gone = dims_of(x, dims)
     return g if keepdim else g.reshape([1 if d in gone else n for d, n in enumerate(x.shape)])
 
 
 def _sum(g: Tensor, y: Tensor, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Cotangents:
-    return (_over(x, dims, keepdim, g).expand(x.shape),)
+    return (restored(x, dims, keepdim, g).expand(x.shape),)
 
 
 def _mean(g: Tensor, y: Tensor, x: Tensor, dims: Any = None, keepdim: bool = False, **_: Any) -> Cotangents:
-    return ((_over(x, dims, keepdim, g) / count_of(x, dims)).expand(x.shape),)
+    return ((restored(x, dims, keepdim, g) / count_of(x, dims)).expand(x.shape),)
 
 
 def _extreme(sign: int) -> Callable[..., Cotangents]:
@@ -82,7 +82,7 @@ def _extreme(sign: int) -> Callable[..., Cotangents]:
         nothing = torch.zeros_like(x)
         picked = is_largest(sign * x, axes) if axes else torch.ones_like(x, dtype=torch.bool)
         tied = torch.where(picked, torch.ones_like(x), nothing).sum(axes, True)
-        return (torch.where(picked, (_over(x, dims, keepdim, g) / tied).expand(x.shape), nothing),)
+        return (torch.where(picked, (restored(x, dims, keepdim, g) / tied).expand(x.shape), nothing),)
 
     return cotangents
 
@@ -101,12 +101,12 @@ def _clamp(g: Tensor, y: Tensor, x: Tensor, low: Any = None, high: Any = None) -
 
 def _where(g: Tensor, y: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Cotangents:
     nothing = torch.zeros_like(g)
-    return None, _to_shape(torch.where(condition, g, nothing), a), _to_shape(torch.where(condition, nothing, g), b)
+    return None, to_shape(torch.where(condition, g, nothing), a), to_shape(torch.where(condition, nothing, g), b)
 
 
 def _index_put(g: Tensor, y: Tensor, x: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Cotangents:
     kept = g if accumulate else g.index_put(indices, torch.zeros_like(values))
-    return kept, None, _to_shape(g[tuple(indices)], values)
+    return kept, None, to_shape(g[tuple(indices)], values)
 
 
 def _reshaped(g: Tensor, y: Tensor, x: Tensor, *_: Any, **__: Any) -> Cotangents:
@@ -120,50 +120,50 @@ def _permuted(g: Tensor, y: Tensor, x: Tensor, order: Sequence[int]) -> Cotangen
 
 RULES: Mapping[str, Callable[..., Cotangents]] = {
     "_unsafe_view": _reshaped,
-    "abs": _unary(lambda g, y, x: g * x.sign()),
-    "add": _binary(lambda g, y, a, b, alpha=1: (g, g if alpha == 1 else g * alpha)),
+    "abs": unary(lambda g, y, x: g * x.sign()),
+    "add": binary(lambda g, y, a, b, alpha=1: (g, g if alpha == 1 else g * alpha)),
     "alias": _reshaped,
     "amax": _extreme(1),
     "amin": _extreme(-1),
-    "atan": _unary(lambda g, y, x: g / (1 + x * x)),
+    "atan": unary(lambda g, y, x: g / (1 + x * x)),
     "bmm": lambda g, y, a, b: (g @ b.transpose(1, 2), a.transpose(1, 2) @ g),
     "clamp": _clamp,
     "clone": _reshaped,
-    "cos": _unary(lambda g, y, x: -(g * x.sin())),
-    "cosh": _unary(lambda g, y, x: g * x.sinh()),
+    "cos": unary(lambda g, y, x: -(g * x.sin())),
+    "cosh": unary(lambda g, y, x: g * x.sinh()),
     "cumsum": lambda g, y, x, dim: (g.flip(dim).cumsum(dim).flip(dim),),
     "detach": lambda g, y, x: (None,),
-    "div": _binary(lambda g, y, a, b: (g / b, -(g * y / b))),
-    "erf": _unary(lambda g, y, x: g * (-(x * x)).exp() / torch.atan(torch.ones_like(x)).sqrt()),  # π/4 = atan 1
-    "exp": _unary(lambda g, y, x: g * y),
-    "expand": lambda g, y, x, shape, **_: (_to_shape(g, x),),
-    "expm1": _unary(lambda g, y, x: g * (y + 1)),
+    "div": binary(lambda g, y, a, b: (g / b, -(g * y / b))),
+    "erf": unary(lambda g, y, x: g * (-(x * x)).exp() / torch.atan(torch.ones_like(x)).sqrt()),  # π/4 = atan 1
+    "exp": unary(lambda g, y, x: g * y),
+    "expand": lambda g, y, x, shape, **_: (to_shape(g, x),),
+    "expm1": unary(lambda g, y, x: g * (y + 1)),
     "index_put": _index_put,
     "lift_fresh_copy": _reshaped,
-    "log": _unary(lambda g, y, x: g / x),
-    "log1p": _unary(lambda g, y, x: g / (1 + x)),
-    "maximum": _binary(_larger),
+    "log": unary(lambda g, y, x: g / x),
+    "log1p": unary(lambda g, y, x: g / (1 + x)),
+    "maximum": binary(_larger),
     "mean": _mean,
-    "minimum": _binary(lambda g, y, a, b: _larger(g, y, b, a)),  # where b > a, the result is a
+    "minimum": binary(lambda g, y, a, b: _larger(g, y, b, a)),  # where b > a, the result is a
     "mm": lambda g, y, a, b: (g @ b.T, a.T @ g),
-    "mul": _binary(lambda g, y, a, b: (g * b, g * a)),
-    "neg": _unary(lambda g, y, x: -g),
+    "mul": binary(lambda g, y, a, b: (g * b, g * a)),
+    "neg": unary(lambda g, y, x: -g),
     "permute": _permuted,
     "pow": _power,
-    "reciprocal": _unary(lambda g, y, x: -(g * y * y)),
-    "relu": _unary(lambda g, y, x: torch.where(x > 0, g, torch.zeros_like(g))),
-    "rsqrt": _unary(lambda g, y, x: -(g * y * y * y) / 2),
+    "reciprocal": unary(lambda g, y, x: -(g * y * y)),
+    "relu": unary(lambda g, y, x: torch.where(x > 0, g, torch.zeros_like(g))),
+    "rsqrt": unary(lambda g, y, x: -(g * y * y * y) / 2),
     "scatter_add": lambda g, y, x, dim, index, source: (g, None, None, g.gather(dim, index)),
-    "sigmoid": _unary(lambda g, y, x: g * y * (1 - y)),
+    "sigmoid": unary(lambda g, y, x: g * y * (1 - y)),
     "sign": lambda g, y, x: (None,),
-    "sin": _unary(lambda g, y, x: g * x.cos()),
-    "sinh": _unary(lambda g, y, x: g * x.cosh()),
-    "sqrt": _unary(lambda g, y, x: g / (2 * y)),
+    "sin": unary(lambda g, y, x: g * x.cos()),
+    "sinh": unary(lambda g, y, x: g * x.cosh()),
+    "sqrt": unary(lambda g, y, x: g / (2 * y)),
     "squeeze": _reshaped,
-    "sub": _binary(lambda g, y, a, b, alpha=1: (g, -g if alpha == 1 else g * -alpha)),
+    "sub": binary(lambda g, y, a, b, alpha=1: (g, -g if alpha == 1 else g * -alpha)),
     "sum": _sum,
     "t": lambda g, y, x: (g.t(),),
-    "tanh": _unary(lambda g, y, x: g * (1 - y * y)),
+    "tanh": unary(lambda g, y, x: g * (1 - y * y)),
     "transpose": lambda g, y, x, one, other: (g.transpose(one, other),),
     "unsqueeze": _reshaped,
     "view": _reshaped,
