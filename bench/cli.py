@@ -67,7 +67,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         for source in sources.values():
             for verdict in verdicts_on(source, worker):
                 print(verdict.text)
-                exit_status = max(exit_status, {"unchecked": 2, "wrong": 1}.get(verdict.verdict, 0))
+                if not verdict.is_right:
+                    exit_status = max(exit_status, 2 if verdict.verdict == "unchecked" else 1)
     finally:
         worker.stop()
     return exit_status

@@ -29,7 +29,9 @@ from gradiometer.workers.measured_case import MeasuredCase
 from gradiometer.workers.processes import WorkerProcess
 from gradiometer.workers.time_limits import TimeLimits
 
-VERDICT_COLUMNS = ("problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis")
+VERDICT_COLUMNS = (
+    "problem", "wrt", "form", "verdict", "digits", "points", "dims", "diagnosis", "remarks", "chance_log2", "seed",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,10 @@ class Run:
         return ("skipped", reason) if reason else (cell.status, cell.reason)
 
     def _exact_forms(self, cell: PlannedCell) -> list[str]:
-        where = (cell.case.problem.name, cell.case.wrt, "exact")
-        verdicts = (one for one in self.verdicts if (one.problem, one.wrt, one.verdict) == where)
-        return [verdict.form for verdict in verdicts if verdict.form != TORCH]
+        """Forms whose graph equals the exact derivative, so that it may serve as the reference."""
+        where = (cell.case.problem.name, cell.case.wrt)
+        verdicts = (one for one in self.verdicts if (one.problem, one.wrt) == where and one.form != TORCH)
+        return [verdict.form for verdict in verdicts if verdict.verdict in ("proved", "exact")]
 
     def _record(
         self,

@@ -13,7 +13,7 @@ from gradiometer.analysis.frames import CELL, CONFIGURATION, Frames, described, 
 from gradiometer.analysis.insights.decision import decisions, with_fastest
 from gradiometer.analysis.scores import RANGE
 from gradiometer.analysis.work import with_limits
-from gradiometer.storage.schema import BASELINE, DTYPES, TIMED_DATA
+from gradiometer.storage.schema import BASELINE, DTYPES, LEAST_DIGITS, RIGHT_VERDICTS, TIMED_DATA, VERDICTS
 
 WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
 """Columns that one insight is about; its dtype is the leading one unless the insight names another."""
@@ -21,10 +21,10 @@ WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
 TORCH = ("torch", "torch.func.grad")
 """Names in `derivations` of torch's own derivative: before schema version 3, and since."""
 
-LEVELS = {"proved": "proved", "exact": "exact", "rounded_constants": "exact", "agrees": "agrees", "wrong": "wrong"}
-"""Stored verdict → level of evidence; every other verdict is "not checked"."""
-NOT_CHECKED = "not checked"
-RIGHT = ("proved", "exact", "agrees")
+LEVELS = {**VERDICTS, "rounded_constants": VERDICTS["agrees"]}
+"""Stored verdict, also of older runs → level of evidence."""
+NOT_CHECKED = VERDICTS["unchecked"]
+RIGHT = tuple(VERDICTS[name] for name in RIGHT_VERDICTS)
 
 MEASURED = ("time_s", "time_low_s", "time_high_s", "device_time_s", "ratio", "ratio_low", "ratio_high")
 """Columns of a wrong form's cells that no insight may use."""
@@ -57,7 +57,8 @@ def view_of(frames: Frames) -> View:
     """The view of `frames`, which are of one run."""
     rows = frames.derivations
     rows = rows[~rows["form"].isin(TORCH) & rows["problem"].isin(frames.cells["problem"])]
-    derivations = rows.assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED))
+    few = rows["verdict"].isin(RIGHT_VERDICTS) & (rows["digits"] < LEAST_DIGITS)
+    derivations = rows.assign(level=rows["verdict"].map(LEVELS).fillna(NOT_CHECKED).mask(few, VERDICTS["wrong"]))
     run = frames.runs[0]
     order = list(described(run, "problems", frames.cells["problem"]))
     cells = frames.cells.sort_values(

@@ -35,7 +35,7 @@ GLOSSARY = {
     "faster, slower, same, undecided": "decision on a ratio with a band of ±1 %, corrected over all ratios of the run; "
     "undecided is worded as no significant difference",
     "evidence": "proved (equal as polynomials), exact (agrees to all digits at several points), agrees (in high "
-    "precision), wrong, not checked",
+    "precision), agrees in float64 (within the worst-case rounding error), wrong, not checked",
     "digits": "−log₁₀ of the relative error, at most the p·log₁₀ 2 that the dtype holds: the median over seeds on "
     "uniform data, of the fastest form",
     "overflow": "a loss or gradient with an entry that is NaN or infinite, for any seed on uniform data",

@@ -14,7 +14,7 @@ from gradiometer.analysis.insights import cause, crossover, preparation, scaling
 from gradiometer.analysis.insights.launch_bound import LAUNCH_BOUND, wall_over_device
 from gradiometer.analysis.insights.overview import BestForm, OverviewRow
 from gradiometer.analysis.insights.view import MEASURED
-from gradiometer.storage.schema import STATUSES
+from gradiometer.storage.schema import STATUSES, VERDICTS
 
 MOST_ROWS = 500
 """Rows of one table on a page; its CSV file has them all."""
@@ -231,7 +231,7 @@ def derivations(rows: pd.DataFrame) -> Table:
         "decimal digits in which they agree, relative to the sum of absolute terms.",
         rows,
         _texts(shown, ["problem", "wrt", "form"])
-        | {"verdict": [text.clean(verdict).replace("_", " ") for verdict in shown["verdict"]]}
+        | {"verdict": [VERDICTS.get(verdict, text.clean(verdict).replace("_", " ")) for verdict in shown["verdict"]]}
         | {"digits": digits}
         | _texts(shown, ["points", "dims", "diagnosis"]),
     )

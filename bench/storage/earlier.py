@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ADDED = {
     "cells": ("setup_log_se", "setup_df"),
+    "derivations": ("remarks", "chance_log2", "seed"),
     "errors": ("n_zeroed",),
     "segments": ("power_w", "foreign_processes", "pressure_s", "load_1min", "unread"),
 }

@@ -38,6 +38,27 @@ STATUSES = {
     "crashed": "its process ended",
     "interrupted": "the run ended before it was measured",
 }
+VERDICTS = {
+    "proved": "proved",
+    "exact": "exact",
+    "agrees": "agrees",
+    "agrees_float64": "agrees in float64",
+    "wrong": "wrong",
+    "unchecked": "not checked",
+}
+"""Verdict on a gradient as stored → as printed, from best to worst.
+
+- proved: equal as polynomials at the dimensions named, by random integer points.
+- exact: equal in ball arithmetic; the digits are those of the balls.
+- agrees: equal in high precision that is not rigorous, or up to a constant's own rounding.
+- agrees_float64: equal in float64 within the worst-case rounding error; for code that cannot be traced.
+- wrong: differs.
+- unchecked: the code cannot run.
+"""
+RIGHT_VERDICTS = ("proved", "exact", "agrees", "agrees_float64")
+"""Verdicts on a right gradient, if it agrees to LEAST_DIGITS digits."""
+LEAST_DIGITS = 12
+
 TIMED_STATUSES = ("ok", "nonfinite", "zeroed", "wrong")
 """Statuses of cells that may have time samples."""
 
@@ -204,7 +225,11 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The verdict on one form, or on `torch.func.grad`, torch's own derivative (`torch` in older runs)."""
+    """The verdict on one form, or on `torch.func.grad`, torch's own derivative (`torch` in older runs).
+
+    `verdict` is a key of VERDICTS; older runs have `rounded_constants`, which is read as `agrees`. The other columns
+    are those of `Verdict`.
+    """
 
     run_id: str
     problem: str
@@ -216,6 +241,9 @@ class Derivation:
     dims: str
     diagnosis: str | None
     source_hash: str
+    remarks: str | None = None
+    chance_log2: float | None = None
+    seed: int | None = None
 
 
 TABLES: dict[str, type] = {

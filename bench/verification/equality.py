@@ -71,7 +71,7 @@ def compare(instance: Instance, wrt: tuple[str, ...], form: TracedGradient, poin
                 if all_zero(gaps, scale, 2.0 ** -(precision // 2)):
                     verdict = "exact"
                 elif some_nonzero(gaps):
-                    verdict = "rounded_constants" if _within_constants(instance, wrt, form, point) else "wrong"
+                    verdict = "agrees" if _within_constants(instance, wrt, form, point) else "wrong"
                 elif precision == LAST_PRECISION and not all_finite(found):
                     verdict = "wrong"  # NaN or infinite at any precision
                 if verdict is not None:

@@ -34,7 +34,7 @@ class WrongGradientError(Exception):
 def verify(problem: Problem, wrt: str | None = None, form: str | None = None) -> list[Verdict]:
     """Verdicts on all forms of a problem, or of one `wrt`, or on one form; torch's own derivative comes last per `wrt`.
 
-    Use it in a test of your own: `assert all(v.verdict == "exact" for v in verify(problem))`. Deterministic (fixed
+    Use it in a test of your own: `assert all(v.is_right for v in verify(problem))`. Deterministic (fixed
     seeds); computes in float64 on the CPU. Code of the problem that raises gives the verdict `unchecked` with the
     reason. Raises GradiometerError for an unknown `wrt` or form.
     """
@@ -84,14 +84,14 @@ def _verdict(problem: Problem, wrt: str, form: str, places: Sequence[Instance], 
         if verdict == "wrong":
             diagnosis = diagnose(names, function, [*_evidence(comparisons), *_third(problem, names, form, function)])
         elif verdict == "exact" and None not in chances:
-            chance = max(one for one in chances if one is not None)
+            verdict, chance = "proved", max(one for one in chances if one is not None)
     except Exception as error:
         verdict = "wrong" if digits is not None or isinstance(error, WrongGradientError) else "unchecked"
         diagnosis, bug = _reason(error)
     dims = "; ".join(dims_text(place.dims) for place in places)
     joined = "; ".join(filter(None, (diagnosis, note))) or None
     return Verdict(
-        problem.name, wrt, form, verdict, digits, len(comparisons), dims, joined, chance is not None, chance, bug
+        problem.name, wrt, form, verdict, digits, len(comparisons), dims, joined, None, chance, traceback=bug
     )
 
 

@@ -130,8 +130,8 @@ def test_a_broken_form_costs_its_own_cell_only(broken, form):
 def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
-        "right": "exact", "torch.func.grad": "exact", "twice": "wrong", "flat": "wrong", "doubled": "exact",
-        "raises": "unchecked", "exits": "exact", "hangs": "exact", "greedy": "unchecked",
+        "right": "proved", "torch.func.grad": "proved", "twice": "wrong", "flat": "wrong", "doubled": "proved",
+        "raises": "unchecked", "exits": "proved", "hangs": "proved", "greedy": "unchecked",
         "hoards": "unchecked",
     }  # fmt: skip
 
@@ -169,7 +169,7 @@ def test_a_problem_that_draws_no_uniform_data_has_the_reason_in_its_cells(broken
     assert set(cells["status"]) == {"error"}
     (reason,) = set(cells["reason"])
     assert reason == "ProblemError: sample draws no uniform data, on which methods are timed; return at least {}"
-    assert set(broken.of("drawless", "derivations")["verdict"]) == {"exact"}  # it is verified on what it does draw
+    assert set(broken.of("drawless", "derivations")["verdict"]) == {"proved"}  # it is verified on what it does draw
 
 
 def last_lines(done):

@@ -164,9 +164,8 @@ def _entrywise(tolerance: float) -> Callable[[Suspect], bool]:
 
 
 def gradiometer(suspect: Suspect) -> bool:
-    """The verdict of `gradiometer.verification`: exact, or equal up to rounded constants."""
-    verdicts = [verdict.verdict for verdict in verify(suspect.problem, suspect.wrt, "suspect")]
-    return all(verdict in ("exact", "rounded_constants") for verdict in verdicts)
+    """The verdict of `gradiometer.verification`."""
+    return all(verdict.is_right for verdict in verify(suspect.problem, suspect.wrt, "suspect"))
 
 
 CRITERIA: dict[str, Callable[[Suspect], bool]] = {

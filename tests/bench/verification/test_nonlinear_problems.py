@@ -110,7 +110,6 @@ def test_a_right_gradient_is_exact_and_a_wrong_one_is_refused(name):
     by_hand, wrong, by_torch = verify(make(loss, {wrt: {"right": right, "mistake": mistake}}, shapes, sample=sample))
     assert by_hand.verdict == "exact", by_hand.text
     assert by_hand.digits > 150
-    assert not by_hand.is_proved  # not a polynomial
     assert wrong.verdict == "wrong", wrong.text
     assert words in wrong.diagnosis, wrong.text
-    assert by_torch.verdict in ("exact", "rounded_constants"), by_torch.text
+    assert by_torch.verdict in ("exact", "agrees"), by_torch.text
