@@ -14,22 +14,42 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.fx import GraphModule, Interpreter
+from torch.fx import GraphModule, Interpreter, Node
 from torch.utils._pytree import tree_leaves, tree_map
 
+from gradiometer.graph.equal_nodes import merge_equal_nodes
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 MOVES = {
     "_reshape_alias", "_unsafe_view", "alias", "as_strided", "as_strided_scatter", "cat", "clone", "constant_pad_nd",
     "copy", "detach", "diag_embed", "diagonal", "diagonal_copy", "diagonal_scatter", "expand", "flip", "gather",
-    "index", "index_put", "index_select", "lift_fresh_copy", "permute", "repeat", "roll", "scatter", "select",
-    "select_backward", "select_scatter", "slice", "slice_backward", "slice_scatter", "split", "split_with_sizes",
-    "squeeze", "stack", "t", "transpose", "tril", "triu", "unbind", "unfold", "unsqueeze", "view", "where",
+    "index", "index_copy", "index_put", "index_select", "lift_fresh_copy", "masked_scatter", "masked_select", "narrow_copy",
+    "permute", "put", "repeat", "roll", "rot90", "scatter", "select", "select_backward", "select_scatter", "slice",
+    "slice_backward", "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "take", "transpose",
+    "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "view", "where",
 }  # fmt: skip
 """Operations in which every output entry is an input entry or zero."""
 
-POSITIONS = {"gather": 2, "index": 1, "index_put": 1, "index_select": 2, "scatter": 2, "scatter_add": 2, "where": 0}
+POSITIONS = {
+    "gather": 2, "index": 1, "index_copy": 2, "index_put": 1, "index_select": 2, "masked_scatter": 1,
+    "masked_select": 1, "put": 1, "scatter": 2, "scatter_add": 2, "take": 1, "where": 0,
+}  # fmt: skip
 """Operation → the argument that holds positions; its tensors are not operands."""
+
+SELECTIONS = {
+    "argmax", "argmin", "argsort", "cummax", "cummin", "kthvalue", "max", "median", "min", "mode", "nanmedian", "sort",
+    "topk",
+}  # fmt: skip
+"""Operations along one dimension that select entries by their order alone, or return the entries' indices."""
+
+TRUTHS = {"all", "any", "count_nonzero", "logical_and", "logical_not", "logical_or", "logical_xor", "nonzero"}
+"""Operations that use only whether an entry is zero."""
+
+SELECTS = {"argmax": "largest", "argmin": "smallest", "max": "largest", "min": "smallest"}
+"""Selection → the only entries whose order matters; for other selections all do."""
+
+DECISIONS = {"ceil", "floor", "round", "sign", "trunc"}
+"""Step functions. PyTorch computes them for constants of the program, as it decides comparisons of constants."""
 
 LIKES = {
     "empty_like", "full_like", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones_like",
@@ -55,7 +75,10 @@ class Arithmetic:
     `operations` maps an aten name to a function of values of type `value` (each has a `shape`) and Python numbers;
     `index_put` is the accumulating one. `lift` converts an input, `literal` a constant tensor of the program, `scalar`
     a Python float of the program. `gather(parts, index)` picks entries: index 0 is zero, then follow the entries of all
-    parts in row-major order. `table` names the table and file of the operations, for messages.
+    parts in row-major order. `table` names the table and file of the operations, for messages. Two names of the table
+    are no operations of aten: `integer_part(x)` rounds towards zero to a tensor of integers, and `ranks(x, dim, which)`
+    returns a float64 tensor whose entries are ordered along `dim` as those of x (all dimensions for None; with `which`
+    "largest" or "smallest", only the extreme entries have the extreme rank).
     """
 
     name: str
@@ -78,13 +101,35 @@ def accumulates(name: str, args: Sequence[Any]) -> bool:
     return name == "index_put" and len(args) > 3 and bool(args[3])
 
 
+def has_cotangent(value: Any) -> bool:
+    """Whether a value is a tensor of floating or complex dtype; integers and booleans have no derivative."""
+    return isinstance(value, torch.Tensor) and (value.is_floating_point() or value.is_complex())
+
+
 class _Evaluator(Interpreter):
     """An fx interpreter whose values belong to an arithmetic."""
 
     def __init__(self, graph: GraphModule, arithmetic: Arithmetic) -> None:
-        super().__init__(graph)
+        super().__init__(graph, graph=merge_equal_nodes(graph))
         self.arithmetic = arithmetic
         self.function = graph.meta.get("function", "the function")
+        self.constants: dict[Node, Any] = {}
+
+    def run_node(self, n: Node) -> Any:
+        """One node. PyTorch decides the comparisons, casts and roundings of constants of the program."""
+        if _is_constant(n) and n.op == "call_function" and _decides(n):
+            return self._constant(n)
+        return super().run_node(n)
+
+    def _constant(self, node: Node) -> Any:
+        """The value of a constant of the program as PyTorch computes it."""
+        if node not in self.constants:
+            if node.op == "get_attr":
+                self.constants[node] = self.fetch_attr(str(node.target))
+            else:
+                args, kwargs = torch.fx.map_arg((node.args, node.kwargs), self._constant)
+                self.constants[node] = node.target(*args, **kwargs)  # type: ignore[operator]
+        return self.constants[node]
 
     def call_function(self, target: Any, args: Any, kwargs: Any) -> Any:
         """One operation. A constant remains a tensor until it is combined with a value or computed with."""
@@ -101,6 +146,11 @@ class _Evaluator(Interpreter):
             return target(*tree_map(self._shape_alone, args), **kwargs)
         if name in CASTS:
             return self._cast(target, args, kwargs)
+        dtype = torch.bool if name in TRUTHS else kwargs.get("dtype")
+        if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
+            return target(*tree_map(lambda leaf: self._integers(target, leaf, dtype), args), **kwargs)
+        if name in SELECTIONS and (isinstance(args[0], self.arithmetic.value) or is_real(args[0])):
+            return self._select(target, args, kwargs)
         is_move = name in MOVES and not accumulates(name, args)
         if name in operations and not (is_move and name == "index_put"):
             options = {key: self._number(value) for key, value in kwargs.items() if key not in STORAGE_KEYWORDS}
@@ -137,9 +187,36 @@ class _Evaluator(Interpreter):
 
     def _cast(self, target: Any, args: Any, kwargs: Any) -> Any:
         dtype = kwargs.get("dtype", args[1] if len(args) > 1 else None)
-        if dtype is not None and not dtype.is_floating_point:  # rounding to integers: no arithmetic supports it
+        if dtype is None or dtype.is_floating_point:
+            return args[0]
+        if dtype.is_complex:
             raise self._unknown(target)
-        return args[0]
+        return self._integers(target, args[0], dtype)
+
+    def _integers(self, target: Any, leaf: Any, dtype: torch.dtype) -> Any:
+        """A value rounded towards zero, or whether it is not zero, as a tensor; other arguments as they are."""
+        if not isinstance(leaf, self.arithmetic.value):
+            return leaf
+        name = "ne" if dtype == torch.bool else "integer_part"
+        if name not in self.arithmetic.operations:
+            raise self._unknown(target)
+        decide = self.arithmetic.operations[name]
+        return decide(leaf, 0) if dtype == torch.bool else decide(leaf).to(dtype)
+
+    def _select(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """A selection along a dimension: PyTorch selects by the ranks of the entries, so its rule for ties holds."""
+        if "ranks" not in self.arithmetic.operations:
+            raise self._unknown(target)
+        x, options = self._number(args[0]), arguments_of(target, args, kwargs)
+        dim = options.get("dim")
+        ranks = self.arithmetic.operations["ranks"](x, dim, SELECTS.get(overload_name(target), "all"))
+        found = target(ranks, *args[1:], **kwargs)
+        if isinstance(found, torch.Tensor):
+            return found
+        places = torch.arange(1, ranks.numel() + 1).reshape(ranks.shape)
+        kept = found[1] if options.get("keepdim", True) or not ranks.dim() else found[1].unsqueeze(dim)
+        entries = torch.gather(places, dim, kept).reshape(found[1].shape)
+        return self.arithmetic.gather([x], entries.numpy()), found[1]
 
     def _move(self, target: Any, args: list[Any], kwargs: Any) -> Any:
         parts: list[Any] = []
@@ -160,6 +237,28 @@ class _Evaluator(Interpreter):
             raise self._unknown(target)
         moved = target(*places, **{key: value for key, value in kwargs.items() if key not in STORAGE_KEYWORDS})
         return tree_map(lambda index: self.arithmetic.gather(parts, index.numpy()), moved)
+
+
+def arguments_of(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an aten operation by name, with its defaults."""
+    named = {argument.name: argument.default_value for argument in target._schema.arguments}
+    return {**named, **dict(zip(named, args, strict=False)), **kwargs}
+
+
+def _decides(node: Node) -> bool:
+    """Whether a node turns numbers into integers, booleans or whole numbers."""
+    if not node.all_input_nodes:
+        return False
+    value = node.meta.get("val")
+    is_decided = isinstance(value, torch.Tensor) and not has_cotangent(value)
+    return is_decided or overload_name(node.target) in DECISIONS | SELECTIONS
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether a node depends on no input of the graph."""
+    if "constant" not in node.meta:
+        node.meta["constant"] = node.op != "placeholder" and all(map(_is_constant, node.all_input_nodes))
+    return bool(node.meta["constant"])
 
 
 def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:

@@ -137,9 +137,8 @@ def is_largest(x: Magnitude, dims: Any) -> torch.Tensor:
     return torch.from_numpy(np.asarray(x.value == np.max(x.value, axis=dims_of(x, dims), keepdims=True)))
 
 
-def argmax(x: Magnitude, dim: int, keepdim: bool = False) -> torch.Tensor:
-    """The first index of the largest value along a dimension."""
-    return torch.from_numpy(np.asarray(np.argmax(x.value, axis=dim, keepdims=keepdim)))
+def _tensor(x: Array) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(x)).reshape(x.shape)
 
 
 def _sum(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
@@ -180,8 +179,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": add,
     "amax": reduced_extreme(np.max),
     "amin": reduced_extreme(np.min),
-    "argmax": argmax,
-    "argmin": lambda x, dim, keepdim=False: argmax(Magnitude(-x.value, x.terms), dim, keepdim),
     "atan": function(np.arctan, lambda x, y: 1 / (1 + x * x)),
     "bmm": bilinear(np.matmul),
     "clamp": clamp,
@@ -196,8 +193,10 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ge": compared(np.greater_equal),
     "gt": compared(np.greater),
     "index_put": _index_put,
+    "integer_part": lambda x: _tensor(x.value).long(),
     "is_largest": is_largest,
-    "isnan": lambda x: torch.from_numpy(np.isnan(x.value)),
+    "isinf": lambda x: _tensor(x.value).isinf(),
+    "isnan": lambda x: _tensor(x.value).isnan(),
     "le": compared(np.less_equal),
     "log": function(np.log, lambda x, y: 1 / x),
     "log1p": function(np.log1p, lambda x, y: 1 / (1 + x)),
@@ -210,6 +209,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ne": compared(np.not_equal),
     "neg": lambda x: Magnitude(-x.value, x.terms),
     "pow": power,
+    "ranks": lambda x, dim, which: _tensor(x.value),
     "reciprocal": lambda x: divide(1.0, x),
     "relu": function(lambda x: np.maximum(x, 0.0), lambda x, y: (x > 0).astype(np.float64)),
     "rsqrt": function(lambda x: 1 / np.sqrt(x), lambda x, y: y * y * y / 2),

@@ -20,7 +20,7 @@ BY_TORCH = (
     "_log_softmax", "_log_softmax_backward_data", "_safe_softmax", "_softmax", "_softmax_backward_data", "addcdiv",
     "addcmul", "addmm", "addmv", "addr", "aminmax", "baddbmm", "binary_cross_entropy", "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits", "clamp_max", "clamp_min", "diagonal_backward", "dist", "elu", "elu_backward",
-    "gelu", "gelu_backward", "hardtanh", "hardtanh_backward", "huber_loss", "huber_loss_backward", "leaky_relu",
+    "gelu", "gelu_backward", "hardtanh_backward", "huber_loss", "huber_loss_backward", "leaky_relu",
     "leaky_relu_backward", "lerp", "log_sigmoid_backward", "log_sigmoid_forward", "logit", "masked_fill", "mse_loss",
     "mse_loss_backward", "native_layer_norm_backward", "nll_loss_backward", "nll_loss_forward", "norm", "rsub",
     "sigmoid_backward", "silu", "silu_backward", "smooth_l1_loss", "smooth_l1_loss_backward", "softplus",
@@ -51,11 +51,6 @@ def mv(a: Tensor, x: Tensor) -> Any:
 def extreme_of_all(reduce: Callable[..., Any]) -> Callable[[Tensor], Any]:
     """The largest (or smallest) of all entries; `reduce` is `amax` or `amin`."""
     return lambda x: reduce(x, list(range(x.dim())))
-
-
-def extreme_along(reduce: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
-    """The largest (or smallest) entry along a dimension, and its index."""
-    return lambda x, dim, keepdim=False: (reduce(x, [dim], keepdim), place(x, dim, keepdim))
 
 
 def logsumexp(x: Tensor, dim: Sequence[int], keepdim: bool = False) -> Any:
@@ -95,10 +90,18 @@ def layer_norm(
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """√Σx² for order 2 and Σ|x| for order 1; other orders are not decomposed."""
+    """√Σx² for order 2 and Σ|x| for order 1; other orders are not decomposed. The derivative of √Σx² at 0 is 0."""
     if ord == 2:
-        return aten.sqrt(aten.sum(x * x, _dims(x, dim), keepdim))
+        total = aten.sum(x * x, _dims(x, dim), keepdim)
+        is_zero = total == 0
+        root = aten.sqrt(torch.where(is_zero, torch.ones_like(total), total))
+        return torch.where(is_zero, torch.zeros_like(total), root)
     return aten.sum(aten.abs(x), _dims(x, dim), keepdim) if ord == 1 else NotImplemented
+
+
+def hardtanh(x: Tensor, low: float = -1.0, high: float = 1.0) -> Any:
+    """x limited to a range. PyTorch's derivative is 0 at both bounds, unlike that of clamp."""
+    return torch.where(x <= low, torch.full_like(x, low), torch.where(x >= high, torch.full_like(x, high), x))
 
 
 def power_of_scalar(base: float, exponent: Tensor) -> Any:
@@ -117,8 +120,7 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.mv.default: mv,
     aten.max.default: extreme_of_all(aten.amax),
     aten.min.default: extreme_of_all(aten.amin),
-    aten.max.dim: extreme_along(aten.amax, aten.argmax),
-    aten.min.dim: extreme_along(aten.amin, aten.argmin),
+    aten.hardtanh.default: hardtanh,
     aten.logsumexp.default: logsumexp,
     aten.var.correction: variance,
     aten.std.correction: standard_deviation,

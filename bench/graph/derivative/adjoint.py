@@ -16,7 +16,16 @@ from torch.utils._pytree import tree_map
 
 from gradiometer.errors import GradiometerError
 from gradiometer.graph.derivative.rules import RULES
-from gradiometer.graph.evaluate import CASTS, LIKES, MOVES, POSITIONS, is_real
+from gradiometer.graph.evaluate import (
+    CASTS,
+    LIKES,
+    MOVES,
+    POSITIONS,
+    STORAGE_KEYWORDS,
+    accumulates,
+    has_cotangent,
+    is_real,
+)
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
 
 Tensor = torch.Tensor
@@ -31,7 +40,7 @@ def cotangents_of_move(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[T
         nonlocal filled
         if not isinstance(leaf, Tensor):
             return leaf
-        if not is_real(leaf):
+        if not has_cotangent(leaf):
             return torch.zeros(leaf.shape, dtype=torch.int64)  # integer operands have no cotangent
         starts.append((filled, leaf.shape))
         filled += leaf.numel()
@@ -57,13 +66,16 @@ class _Sweep:
         return torch.fx.map_arg(argument, lambda node: self.values[node])
 
     def send(self, argument: Any, g: Tensor | None) -> None:
-        """Add g to the cotangent of a node. Arguments that are no nodes have no cotangent."""
-        if g is None or not isinstance(argument, Node):
+        """Add g to the cotangent of a node. Numbers, integers and booleans have no cotangent."""
+        if g is None or not isinstance(argument, Node) or not has_cotangent(self.values[argument]):
             return
         self.cotangents[argument] = self.cotangents[argument] + g if argument in self.cotangents else g
 
     def step(self, node: Node) -> None:
-        """Propagate the cotangent of a node to its arguments. Raises UnknownOperationError."""
+        """Propagate the cotangent of a node to its arguments. Raises UnknownOperationError.
+
+        The cotangent of an operation with several results is a tuple; it has None for a result that is not used.
+        """
         g, name = self.cotangents.pop(node), overload_name(node.target)
         args, kwargs = node.args, node.kwargs
         if node.target is operator.getitem:
@@ -71,23 +83,28 @@ class _Sweep:
             assert isinstance(of, Node)
             self.cotangents.setdefault(of, {})[place] = g
             return
-        if isinstance(g, dict) and name in ("split", "split_with_sizes", "unbind"):
-            g = [g.get(i, torch.zeros_like(part)) for i, part in enumerate(self.values[node])]
+        y = self.values[node]
+        if isinstance(g, dict):
+            g = tuple(g.get(i) for i in range(len(y)))
+        if isinstance(g, tuple) and name in ("split", "split_with_sizes", "unbind"):
+            parts = [torch.zeros_like(part) if of is None else of for of, part in zip(g, y, strict=True)]
             join, place = (torch.stack, 1) if name == "unbind" else (torch.cat, 2)
-            self.send(args[0], join(g, args[place] if len(args) > place else 0))  # type: ignore[arg-type]  # a dimension
-        elif name in RULES and not isinstance(g, dict):
-            options = {key: value for key, value in kwargs.items() if key in ("alpha", "keepdim", "accumulate")}
-            parts = RULES[name](g, self.values[node], *self.value(args), **options)
+            self.send(args[0], join(parts, args[place] if len(args) > place else 0))  # type: ignore[arg-type]
+        elif name in RULES and (name != "index_put" or accumulates(name, args)):
+            options = {key: self.value(value) for key, value in kwargs.items() if key not in STORAGE_KEYWORDS}
+            parts = RULES[name](g, y, *self.value(args), **options)
             for argument, part in zip(args, parts, strict=False):  # the remaining arguments are options such as dims
                 self.send(argument, part)
         elif name in CASTS:
             self.send(args[0], g)
-        elif name in MOVES and not isinstance(g, dict):
+        elif name in MOVES and not isinstance(g, tuple):
             sources: list[Node] = []
-            torch.fx.map_arg(args, lambda source: sources.append(source) if is_real(self.values[source]) else None)
+            torch.fx.map_arg(
+                args, lambda source: sources.append(source) if has_cotangent(self.values[source]) else None
+            )
             for source, part in zip(sources, cotangents_of_move(node.target, self.value(args), kwargs, g), strict=True):
                 self.send(source, part)
-        elif name not in LIKES and any(is_real(self.values[source]) for source in node.all_input_nodes):
+        elif name not in LIKES and any(has_cotangent(self.values[source]) for source in node.all_input_nodes):
             raise UnknownOperationError(
                 f"the exact checker does not support the derivative of {node.target} in {self.function} yet; "
                 "a rule for it belongs in RULES in bench/graph/derivative/rules/"

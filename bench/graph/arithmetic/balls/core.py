@@ -5,8 +5,9 @@ A ball is a midpoint and a radius; it contains the value of exact arithmetic. Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import cmp_to_key, reduce
+from math import nan, prod
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,29 @@ def entrywise(function: Callable[..., Any], arity: int = 1) -> Callable[..., Arr
 
 
 _sum = entrywise(lambda a, b: a + b, 2)
-_difference = entrywise(lambda a, b: a - b, 2)
+_difference = entrywise(lambda a, b: arb(0) if a is b and isinstance(a, arb) and a.is_finite() else a - b, 2)
 multiply = entrywise(lambda a, b: a * b, 2)
-maximum = entrywise(lambda a, b: arb.max(arb(a), arb(b)), 2)
-minimum = entrywise(lambda a, b: arb.min(arb(a), arb(b)), 2)
+
+
+def _ball(value: Any) -> arb:
+    """A number as a ball; a ball as the same object, as one object is equal to itself whatever its radius."""
+    return value if isinstance(value, arb) else arb(value)
+
+
+def _larger(a: Any, b: Any) -> arb:
+    if a is b or a >= b:
+        return _ball(a)
+    return _ball(b) if b >= a else arb.max(_ball(a), _ball(b))
+
+
+def _smaller(a: Any, b: Any) -> arb:
+    if a is b or a <= b:
+        return _ball(a)
+    return _ball(b) if b <= a else arb.min(_ball(a), _ball(b))
+
+
+maximum = entrywise(_larger, 2)
+minimum = entrywise(_smaller, 2)
 
 
 def add(a: Any, b: Any, alpha: Any = None) -> Array:
@@ -76,7 +96,7 @@ def bmm(a: Array, b: Array) -> Array:
 
 def sum_over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
     """The sum over `dims`; over all dimensions where none is named."""
-    return as_array(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim))
+    return as_array(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim, initial=None if x.size else arb(0)))
 
 
 def mean(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
@@ -104,41 +124,96 @@ def clamp(x: Array, low: Any = None, high: Any = None) -> Array:
 
 
 def _is_greater(a: Any, b: Any) -> bool:
+    if a is b or a <= b:
+        return False
     if a > b:
         return True
-    if a <= b:
-        return False
     raise UndecidedError("two enclosures overlap, so their order cannot be decided")
 
 
 def _is_equal(a: Any, b: Any) -> bool:
-    if a is b or a == b:
+    if a is b:
+        return not a.is_nan()
+    if a == b:
         return True
     if a != b:
         return False
     raise UndecidedError("two enclosures overlap, so their equality cannot be decided")
 
 
-def comparison(holds: Callable[[arb, arb], bool]) -> Callable[[Any, Any], torch.Tensor]:
-    """A comparison of balls as a boolean tensor. Raises UndecidedError where balls overlap."""
-    broadcast = np.frompyfunc(lambda a, b: holds(arb(a), arb(b)), 2, 1)
-    return lambda a, b: torch.from_numpy(np.asarray(broadcast(a, b), dtype=bool))
+def decided(holds: Callable[..., bool], arity: int = 2) -> Callable[..., torch.Tensor]:
+    """A property of balls as a boolean tensor. Raises UndecidedError where it holds for a part of a ball only."""
+    broadcast = np.frompyfunc(lambda *balls: holds(*map(_ball, balls)), arity, 1)
+    return lambda *operands: torch.from_numpy(np.asarray(broadcast(*operands), dtype=bool))
 
 
 def sign(x: Array) -> Array:
     """−1, 0 or 1."""
-    return entrywise(lambda a: arb(int(_is_greater(a, 0)) - int(_is_greater(0, a))))(x)
+    return entrywise(lambda a: arb(int(_is_greater(a, arb(0))) - int(_is_greater(arb(0), a))))(x)
+
+
+def integer_part(x: Array) -> torch.Tensor:
+    """Balls rounded towards zero. Raises UndecidedError where a ball contains numbers of two integer parts."""
+
+    def rounded(a: arb) -> int:
+        if abs(a) < 1:
+            return 0
+        whole = (a.floor() if a >= 0 else a.ceil()).unique_fmpz()
+        if whole is None:
+            raise UndecidedError("an enclosure spans an integer, so its integer part cannot be decided")
+        return int(whole)
+
+    return torch.from_numpy(np.asarray(entrywise(rounded)(x), dtype=np.int64))
+
+
+def _is_infinite(a: arb) -> bool:
+    if a.is_finite() or a.is_nan():
+        return False
+    if abs(a) > 0 and not abs(a).contains(1) and a.rad() == 0:
+        return True
+    raise UndecidedError("an enclosure is not bounded, so whether it is infinite cannot be decided")
+
+
+def _positions_of_largest(row: Sequence[arb]) -> list[int]:
+    """The positions of the largest entry of a row. Raises UndecidedError where several may be the largest."""
+    if undefined := [i for i, a in enumerate(row) if a.is_nan()]:
+        return undefined
+    best = max(row, key=lambda a: a.mid())
+    return [i for i, a in enumerate(row) if not _is_greater(best, a) and _is_equal(best, a)]
 
 
 def is_largest(x: Array, dims: Any) -> torch.Tensor:
-    """Whether an entry is the largest along `dims`. Raises UndecidedError where balls overlap."""
-    largest = reduced(entrywise(lambda a, b: a if _is_greater(a, b) else b, 2))(x, dims, True)
-    return torch.from_numpy(np.asarray(entrywise(_is_equal, 2)(x, np.broadcast_to(largest, x.shape)), dtype=bool))
+    """Whether an entry is the largest along `dims`. Raises UndecidedError where several may be the largest."""
+    axes = dims_of(x, dims)
+    kept = [axis for axis in range(x.ndim) if axis not in axes]
+    order = [*kept, *axes]
+    moved = np.transpose(x, order)
+    rows = moved.reshape(prod(x.shape[axis] for axis in kept), -1)
+    found = np.zeros(rows.shape, dtype=bool)
+    for row, flags in zip(rows, found, strict=True):
+        flags[_positions_of_largest(row.tolist())] = True
+    return torch.from_numpy(np.ascontiguousarray(np.transpose(found.reshape(moved.shape), np.argsort(order))))
 
 
-def argmax(x: Array, dim: int, keepdim: bool = False) -> torch.Tensor:
-    """The first index of the largest entry along a dimension."""
-    return is_largest(x, dim).int().argmax(dim, keepdim)
+def _ranks_of(row: Sequence[arb]) -> list[float]:
+    """For each entry, how many smaller values the row has; NaN for NaN."""
+    numbers = [i for i, a in enumerate(row) if not a.is_nan()]
+    order = sorted(numbers, key=cmp_to_key(lambda i, j: _is_greater(row[i], row[j]) - _is_greater(row[j], row[i])))
+    ranks, rank = [nan] * len(row), 0
+    for before, after in zip([*order[:1], *order], order, strict=False):
+        rank += not _is_equal(row[before], row[after])
+        ranks[after] = float(rank)
+    return ranks
+
+
+def ranks(x: Array, dim: int | None, which: str) -> torch.Tensor:
+    """A tensor with the order of the entries along a dimension, as `Arithmetic` says. Raises UndecidedError."""
+    if which != "all":
+        found = is_largest(x if which == "largest" else as_array(-x), dim).double()
+        return found if which == "largest" else -found
+    rows = np.moveaxis(np.atleast_1d(x), dim, -1)
+    found = np.array([_ranks_of(row.tolist()) for row in rows.reshape(-1, rows.shape[-1])], dtype=np.float64)
+    return torch.from_numpy(np.moveaxis(found.reshape(rows.shape), -1, dim).reshape(x.shape).copy())
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
@@ -147,8 +222,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": add,
     "amax": reduced(maximum),
     "amin": reduced(minimum),
-    "argmax": argmax,
-    "argmin": lambda x, dim, keepdim=False: argmax(-x, dim, keepdim),
     "atan": entrywise(arb.atan),
     "bmm": bmm,
     "clamp": clamp,
@@ -156,27 +229,30 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "cosh": entrywise(arb.cosh),
     "cumsum": lambda x, dim: as_array(np.cumsum(x, axis=dim)),
     "div": divide,
-    "eq": comparison(_is_equal),
+    "eq": decided(_is_equal),
     "erf": entrywise(arb.erf),
     "exp": entrywise(arb.exp),
     "expm1": entrywise(arb.expm1),
-    "ge": comparison(lambda a, b: not _is_greater(b, a)),
-    "gt": comparison(_is_greater),
+    "ge": decided(lambda a, b: not _is_greater(b, a)),
+    "gt": decided(_is_greater),
     "index_put": index_put,
+    "integer_part": integer_part,
     "is_largest": is_largest,
-    "isnan": lambda x: torch.from_numpy(np.asarray(entrywise(lambda a: a.is_nan())(x), dtype=bool)),
-    "le": comparison(lambda a, b: not _is_greater(a, b)),
+    "isinf": decided(_is_infinite, 1),
+    "isnan": decided(lambda a: bool(a.is_nan()), 1),
+    "le": decided(lambda a, b: not _is_greater(a, b)),
     "log": entrywise(arb.log),
     "log1p": entrywise(arb.log1p),
-    "lt": comparison(lambda a, b: _is_greater(b, a)),
+    "lt": decided(lambda a, b: _is_greater(b, a)),
     "maximum": maximum,
     "mean": mean,
     "minimum": minimum,
     "mm": mm,
     "mul": multiply,
-    "ne": comparison(lambda a, b: not _is_equal(a, b)),
+    "ne": decided(lambda a, b: not _is_equal(a, b)),
     "neg": entrywise(lambda a: -a),
     "pow": power,
+    "ranks": ranks,
     "reciprocal": entrywise(lambda a: 1 / a),
     "relu": lambda x: maximum(x, 0),
     "rsqrt": entrywise(arb.rsqrt),

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 
 from gradiometer.graph.arithmetic.arrays import count_of, dims_of
-from gradiometer.graph.trace import UnknownOperationError
 
 Tensor = torch.Tensor
 Cotangents = Sequence[Tensor | None]
@@ -93,10 +92,20 @@ def _larger(g: Tensor, y: Tensor, a: Any, b: Any) -> tuple[Tensor, Tensor]:
 
 
 def _clamp(g: Tensor, y: Tensor, x: Tensor, low: Any = None, high: Any = None) -> Cotangents:
-    if isinstance(low, Tensor) or isinstance(high, Tensor):
-        raise UnknownOperationError("the exact checker supports clamp with numbers only; use maximum and minimum")
-    inside = (x >= low if low is not None else x == x) & (x <= high if high is not None else x == x)
-    return (torch.where(inside, g, torch.zeros_like(g)),)
+    """PyTorch passes g on at a bound; where bounds cross, the result is `high`."""
+    nothing = torch.zeros_like(g)
+    from_x, from_low = torch.ones_like(y, dtype=torch.bool), torch.zeros_like(y, dtype=torch.bool)
+    to_low = to_high = None
+    if low is not None:
+        from_x, from_low = x >= low, x < low
+    if high is not None:
+        from_x = from_x & (x <= high)
+    if isinstance(low, Tensor):
+        to_low = to_shape(torch.where(from_low & (low < high) if high is not None else from_low, g, nothing), low)
+    if isinstance(high, Tensor):
+        above = x > high if low is None else (x > high) | (low > high)
+        to_high = to_shape(torch.where(above, g, nothing), high)
+    return to_shape(torch.where(from_x, g, nothing), x), to_low, to_high
 
 
 def _where(g: Tensor, y: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Cotangents:
@@ -105,8 +114,8 @@ def _where(g: Tensor, y: Tensor, condition: Tensor, a: Tensor, b: Tensor) -> Cot
 
 
 def _index_put(g: Tensor, y: Tensor, x: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Cotangents:
-    kept = g if accumulate else g.index_put(indices, torch.zeros_like(values))
-    return kept, None, to_shape(g[tuple(indices)], values)
+    """For the accumulating index_put; the other one moves entries."""
+    return g, None, to_shape(torch.ops.aten.index(g, indices), values)  # an index may be None: the whole dimension
 
 
 def _reshaped(g: Tensor, y: Tensor, x: Tensor, *_: Any, **__: Any) -> Cotangents:
