@@ -1,4 +1,4 @@
-"""Merge equal nodes of a traced graph, so that equal expressions have one value and compare as equal in every arithmetic."""
+"""Merge equal nodes of a traced graph, so that equal expressions have one value and compare as equal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def merge_equal_nodes(graph: GraphModule) -> Graph:
     The copy is made once and kept with the graph. Operations that draw random numbers or write stay as they are.
     """
     if "merged" not in graph.meta:
-        merged, found, moved = Graph(), {}, {}
+        merged = Graph()
+        found: dict[Any, Node] = {}
+        moved: dict[Node, Node] = {}
         for node in graph.graph.nodes:
             copy = merged.node_copy(node, moved.__getitem__)
             key = (node.op, node.target, _key(copy.args), _key(copy.kwargs))

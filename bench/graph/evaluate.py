@@ -23,16 +23,16 @@ from gradiometer.graph.trace import UnknownOperationError, overload_name
 MOVES = {
     "_reshape_alias", "_unsafe_view", "alias", "as_strided", "as_strided_scatter", "cat", "clone", "constant_pad_nd",
     "copy", "detach", "diag_embed", "diagonal", "diagonal_copy", "diagonal_scatter", "expand", "flip", "gather",
-    "index", "index_copy", "index_put", "index_select", "lift_fresh_copy", "masked_scatter", "masked_select", "narrow_copy",
-    "permute", "put", "repeat", "roll", "rot90", "scatter", "select", "select_backward", "select_scatter", "slice",
-    "slice_backward", "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "take", "transpose",
+    "index", "index_copy", "index_put", "index_select", "lift_fresh_copy",
+    "permute", "repeat", "roll", "rot90", "scatter", "select", "select_backward", "select_scatter", "slice",
+    "slice_backward", "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose",
     "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "view", "where",
 }  # fmt: skip
 """Operations in which every output entry is an input entry or zero."""
 
 POSITIONS = {
-    "gather": 2, "index": 1, "index_copy": 2, "index_put": 1, "index_select": 2, "masked_scatter": 1,
-    "masked_select": 1, "put": 1, "scatter": 2, "scatter_add": 2, "take": 1, "where": 0,
+    "gather": 2, "index": 1, "index_copy": 2, "index_put": 1, "index_select": 2,
+    "scatter": 2, "scatter_add": 2, "where": 0,
 }  # fmt: skip
 """Operation → the argument that holds positions; its tensors are not operands."""
 
@@ -208,7 +208,7 @@ class _Evaluator(Interpreter):
         if "ranks" not in self.arithmetic.operations:
             raise self._unknown(target)
         x, options = self._number(args[0]), arguments_of(target, args, kwargs)
-        dim = options.get("dim")
+        dim: Any = options.get("dim")
         ranks = self.arithmetic.operations["ranks"](x, dim, SELECTS.get(overload_name(target), "all"))
         found = target(ranks, *args[1:], **kwargs)
         if isinstance(found, torch.Tensor):

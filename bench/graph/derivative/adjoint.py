@@ -54,10 +54,17 @@ def cotangents_of_move(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[T
 
 
 class _Sweep:
-    """State of one reverse sweep: the value and the cotangent of each node."""
+    """State of one reverse sweep: the value and the cotangent of each node.
 
-    def __init__(self, graph: GraphModule, values: dict[Node, Any]) -> None:
+    Only nodes that depend on the inputs `wrt` get a cotangent, so the rest of the graph needs no rules.
+    """
+
+    def __init__(self, graph: GraphModule, values: dict[Node, Any], wrt: Sequence[Node]) -> None:
         self.values = values
+        self.varying = set(wrt)
+        for node in graph.graph.nodes:
+            if overload_name(node.target) != "detach" and not self.varying.isdisjoint(node.all_input_nodes):
+                self.varying.add(node)
         self.function = graph.meta.get("function", "the function")
         self.cotangents: dict[Node, Any] = {}
 
@@ -66,8 +73,8 @@ class _Sweep:
         return torch.fx.map_arg(argument, lambda node: self.values[node])
 
     def send(self, argument: Any, g: Tensor | None) -> None:
-        """Add g to the cotangent of a node. Numbers, integers and booleans have no cotangent."""
-        if g is None or not isinstance(argument, Node) or not has_cotangent(self.values[argument]):
+        """Add g to the cotangent of a node. Numbers, constants, integers and booleans have no cotangent."""
+        if g is None or argument not in self.varying or not has_cotangent(self.values[argument]):
             return
         self.cotangents[argument] = self.cotangents[argument] + g if argument in self.cotangents else g
 
@@ -104,7 +111,7 @@ class _Sweep:
             )
             for source, part in zip(sources, cotangents_of_move(node.target, self.value(args), kwargs, g), strict=True):
                 self.send(source, part)
-        elif name not in LIKES and any(has_cotangent(self.values[source]) for source in node.all_input_nodes):
+        elif name not in LIKES:
             raise UnknownOperationError(
                 f"the exact checker does not support the derivative of {node.target} in {self.function} yet; "
                 "a rule for it belongs in RULES in bench/graph/derivative/rules/"
@@ -143,7 +150,7 @@ def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int])
     places = [node for node in graph.graph.nodes if node.op == "placeholder"]
 
     def gradient(*inputs: Tensor) -> tuple[Tensor, ...]:
-        sweep = _Sweep(graph, _forward(graph, inputs))
+        sweep = _Sweep(graph, _forward(graph, inputs), [places[i] for i in wrt])
         sweep.cotangents[result] = torch.ones_like(sweep.values[result])
         for node in reversed(graph.graph.nodes):
             if node.op == "call_function" and node in sweep.cotangents:

@@ -96,7 +96,8 @@ def bmm(a: Array, b: Array) -> Array:
 
 def sum_over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
     """The sum over `dims`; over all dimensions where none is named."""
-    return as_array(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim, initial=None if x.size else arb(0)))
+    total = as_array(np.sum(x, axis=dims_of(x, dims), keepdims=keepdim))
+    return total if x.size else np.full(total.shape, arb(0), dtype=object)
 
 
 def mean(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
@@ -198,7 +199,11 @@ def is_largest(x: Array, dims: Any) -> torch.Tensor:
 def _ranks_of(row: Sequence[arb]) -> list[float]:
     """For each entry, how many smaller values the row has; NaN for NaN."""
     numbers = [i for i, a in enumerate(row) if not a.is_nan()]
-    order = sorted(numbers, key=cmp_to_key(lambda i, j: _is_greater(row[i], row[j]) - _is_greater(row[j], row[i])))
+
+    def order_of(i: int, j: int) -> int:
+        return _is_greater(row[i], row[j]) - _is_greater(row[j], row[i])
+
+    order = sorted(numbers, key=cmp_to_key(order_of))
     ranks, rank = [nan] * len(row), 0
     for before, after in zip([*order[:1], *order], order, strict=False):
         rank += not _is_equal(row[before], row[after])
@@ -209,11 +214,12 @@ def _ranks_of(row: Sequence[arb]) -> list[float]:
 def ranks(x: Array, dim: int | None, which: str) -> torch.Tensor:
     """A tensor with the order of the entries along a dimension, as `Arithmetic` says. Raises UndecidedError."""
     if which != "all":
-        found = is_largest(x if which == "largest" else as_array(-x), dim).double()
-        return found if which == "largest" else -found
-    rows = np.moveaxis(np.atleast_1d(x), dim, -1)
+        extreme = is_largest(x if which == "largest" else as_array(-x), dim).double()
+        return extreme if which == "largest" else -extreme
+    axis = -1 if dim is None else dim
+    rows = np.moveaxis(np.atleast_1d(x), axis, -1)
     found = np.array([_ranks_of(row.tolist()) for row in rows.reshape(-1, rows.shape[-1])], dtype=np.float64)
-    return torch.from_numpy(np.moveaxis(found.reshape(rows.shape), -1, dim).reshape(x.shape).copy())
+    return torch.from_numpy(np.moveaxis(found.reshape(rows.shape), -1, axis).reshape(x.shape).copy())
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
