@@ -3,16 +3,19 @@
 The exact reference is evaluated through the cheapest graph: the derivative of the loss's graph, or a form with the
 verdict `exact`. Verdicts are reached at other sizes, so a form's values are accepted only where the loss's derivative
 agrees in float64, within its roundings. The radius of each entry is below 2⁻²⁰ · max(ulp(g), u·B) in the case's dtype,
-where B is the sum of the absolute terms of the loss's derivative.
+where B is the sum of the absolute terms of the loss's derivative, or is the least float64 where that is less.
 
 A loss that cannot be traced, or costs too much, has a float64 reference, marked as such. It cannot judge float64 cases.
+
+Where autograd's own result in float64 differs from the loss's derivative by more than its roundings, one of the two is
+not the gradient that PyTorch means (an `autograd.Function` may define any backward). Such a problem has no reference.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +38,10 @@ from gradiometer.verification.functions import form_function, loss_function
 RADIUS_SHARE = 2.0**-20
 MOST_MULTIPLICATIONS = 4e9
 """Largest number of multiplications for exact arithmetic; more would take many seconds."""
+LEAST_RADIUS = 2.0**-1074
+"""The least positive float64: no smaller radius can be represented, except 0."""
+MOST_DISAGREEMENT = 2.0**-20
+"""Difference between autograd in float64 and the loss's derivative, relative to ‖B‖, that roundings do not explain."""
 DETERMINED = 1e-3
 """Largest relative difference between autograd in float32 and in float64 at which a float64 reference is reliable."""
 
@@ -46,7 +53,8 @@ class Reference:
     """A reference gradient G: |G − (hi + lo)| ≤ `radius_ulp` · max(ulp(g), u·B). Arrays are flat float64 vectors.
 
     `kind` is a value of the column `reference`. With kind `float64`, `lo` is zero and the radius unknown; the reference
-    is not reliable where it may consist of roundings. `terms` is B, or None where it is unknown.
+    is not reliable where it may consist of roundings. `terms` is B, or None where it is unknown. `refused` says why
+    gradients must not be scored against it; None where they may be.
     """
 
     kind: str
@@ -55,6 +63,7 @@ class Reference:
     radius_ulp: float | None
     terms: Array | None
     is_reliable: bool = True
+    refused: str | None = None
 
 
 class _Graphs(NamedTuple):
@@ -70,6 +79,7 @@ class References:
     def __init__(self, cache: Cache | None = None) -> None:
         self._cache = cache or Cache(folder())
         self._graphs: dict[Any, _Graphs | None] = {}
+        self._disagreements: dict[Any, str | None] = {}
 
     def of(
         self,
@@ -91,7 +101,9 @@ class References:
         if graphs is not None:
             certified = self._certified(graphs, list(inputs.values()), dtype)
             if certified is not None:
-                return certified
+                if key not in self._disagreements:  # once per problem, wrt and dims: it costs a gradient
+                    self._disagreements[key] = _disagreement(problem, wrt, inputs, certified)
+                return replace(certified, refused=self._disagreements[key])
         return _in_float64(problem, wrt, inputs)
 
     def _certified(self, graphs: _Graphs, inputs: Sequence[torch.Tensor], dtype: str) -> Reference | None:
@@ -107,7 +119,7 @@ class References:
             return np.maximum(ulp_of(hi, form), form.unit_roundoff * size)
 
         def tolerance(result: int, hi: Array) -> Array:
-            return RADIUS_SHARE * unit(result, hi)
+            return np.maximum(RADIUS_SHARE * unit(result, hi), LEAST_RADIUS)
 
         for graph in graphs.by_work:
             key = content_key(graph, inputs, "exact")
@@ -158,9 +170,27 @@ def _agree(loss: GraphModule, parts: Sequence[Enclosure], sizes: Sequence[Magnit
     """Whether exact values agree with the loss's derivative in float64 within γ_n·B, where n counts its roundings."""
     allowed = 2 * roundings(loss) * DTYPES["float64"].unit_roundoff
     pairs = list(zip(parts, sizes, strict=True))
-    with np.errstate(invalid="ignore"):  # where float64 overflows, the values are not compared
+    with np.errstate(invalid="ignore"):  # where float64 overflows, nothing can be compared and a form is not used
         gaps = [(np.abs(part.hi - size.value), allowed * size.terms + 2.0**-1000) for part, size in pairs]
-        return not any((gap > most).any() for gap, most in gaps)
+        return all((gap <= most).all() for gap, most in gaps)
+
+
+def _disagreement(
+    problem: Problem, wrt: tuple[str, ...], inputs: Mapping[str, torch.Tensor], found: Reference
+) -> str | None:
+    """How autograd's result in float64 differs from a certified reference beyond roundings; None where it does not."""
+    try:
+        own = _autograd(problem, wrt, {name: tensor.double() for name, tensor in inputs.items()})
+    except Exception:  # the loss may not accept float64, and then there is nothing to compare
+        return None
+    usable = np.isfinite(own) & np.isfinite(found.hi) & (np.isfinite(found.terms) if found.terms is not None else True)
+    error = np.where(usable, (own - found.hi) - found.lo, 0.0)
+    share = norm_ratio(error, np.where(usable, found.hi if found.terms is None else found.terms, 0.0))
+    if share is not None and share <= MOST_DISAGREEMENT:
+        return None
+    return "no reference: PyTorch's own derivative in float64 differs from the derivative of the loss's graph" + (
+        "" if share is None else f" by {share:.2g} of its terms"
+    )
 
 
 def _unpacked(kept: list[np.ndarray[Any, Any]] | None) -> tuple[str, tuple[Enclosure, ...]]:

@@ -18,6 +18,7 @@ from gradiometer.graph.arithmetic.error_bounds import bound_share
 from gradiometer.storage.schema import DTYPES, Error, nullable
 from gradiometer.study.plan import Case
 
+NO_REFERENCE = "no certified reference: float64 gradients are not scored against autograd's"
 METRIC_COLUMNS = nullable(Error) - {"reason"}
 """Columns of `errors` that are null where a gradient was not scored."""
 
@@ -69,7 +70,8 @@ def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:
     """The reference in a worker's answer; its parts are the last blobs."""
     header = answer["reference"]
     hi, lo, *terms = (np.frombuffer(part, dtype=np.float64) for part in blobs[-header["parts"] :])
-    return Reference(header["kind"], hi, lo, header["radius_ulp"], terms[0] if terms else None, header["is_reliable"])
+    known = (header["radius_ulp"], terms[0] if terms else None, header["is_reliable"], header["refused"])
+    return Reference(header["kind"], hi, lo, *known)
 
 
 def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]:
@@ -82,7 +84,8 @@ def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]
 def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
     """One row of `errors`.
 
-    A float64 gradient without a certified reference has no metrics, because autograd would judge itself.
+    A float64 gradient without a certified reference has no metrics, because autograd would judge itself; the reason says
+    so. Neither has a gradient whose reference is refused.
     """
     row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
     row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
@@ -90,13 +93,16 @@ def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradie
     if gradient.blob is not None:
         dtype, computed = DTYPES[case.dtype], gradient.values(case.dtype)
         reference = draw.reference
-        if case.dtype == "float64" and reference.kind == "float64":
+        if reference.refused or (case.dtype == "float64" and reference.kind == "float64"):
             row |= metrics.counts(computed, reference.hi, dtype)
+            unscored = reference.refused or NO_REFERENCE
         else:
+            unscored = None
             row |= metrics.score(computed, reference.hi, dtype, reference.lo, reference.terms)
             row |= {"reference": reference.kind, "reference_radius_ulp": reference.radius_ulp}
             row["bound_share"] = _bound_share(row, computed, draw, graph_name(case.problem, case.wrt, method))
         status, reason = _judged(row, computed, case, method, draw)
+        reason = unscored if status == "ok" else reason
     cell_id = f"{case.case_id}-{method}"
     return Error(run_id=run_id, cell_id=cell_id, data=draw.data, seed=draw.seed, status=status, reason=reason, **row)
 
@@ -125,7 +131,7 @@ def _judged(row: Mapping[str, Any], computed: Array, case: Case, method: str, dr
         if exceeds_bound(error, draw.bounds[method], reference):
             measured = "measured error" if row["rel_fro"] is None else f"measured relative error {row['rel_fro']:.2g}"
             return "wrong", f"{measured} is {row['bound_share']:.2g} times the worst-case rounding bound"
-    may_be_zeroed = reference.is_reliable and case.family(method) != "numeric"
+    may_be_zeroed = reference.is_reliable and not reference.refused and case.family(method) != "numeric"
     if may_be_zeroed and metrics.is_zeroed(computed, reference.hi, dtype, reference.terms):
         count = f"{row['n_zeroed']} of {len(computed)} entries are zero though the true values are not"
         return "zeroed", f"{count}: an intermediate value overflows, underflows or cancels"

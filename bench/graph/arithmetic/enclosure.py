@@ -90,7 +90,10 @@ def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array
 
 
 def of_ball(ball: arb) -> tuple[float, float, float]:
-    """A ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError for overflow."""
+    """A ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError for overflow.
+
+    The radius is 0 only where hi + lo is the value itself.
+    """
     if not ball.is_finite():
         return math.nan, math.nan, math.inf
     hi = float(ball.mid())
@@ -98,7 +101,8 @@ def of_ball(ball: arb) -> tuple[float, float, float]:
         raise PrecisionError("a value overflows float64")
     rest = ball - hi
     lo = float(rest.mid())
-    return hi, lo, math.nextafter(float((rest - lo).abs_upper()), math.inf)
+    left = rest - lo
+    return hi, lo, 0.0 if left == 0 else math.nextafter(float(left.abs_upper()), math.inf)
 
 
 def of_balls(values: np.ndarray[Any, Any]) -> Enclosure:

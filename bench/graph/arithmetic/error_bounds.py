@@ -28,6 +28,8 @@ from gradiometer.graph.arithmetic.dtype_rounding import Rounding, coarsest
 from gradiometer.graph.evaluate import Arithmetic, evaluate
 from gradiometer.graph.trace import UnknownOperationError
 
+SMALL = 2.0**-900
+"""Below this number a product with γ_K may underflow."""
 LIBRARY_UNITS = 48
 """Error of exp, log and tanh in unit roundoffs. PyTorch's fastest vector kernels guarantee 20 ulp, which is 40 u."""
 
@@ -154,13 +156,19 @@ def flushed(rounding: Rounding, x: Bounded) -> Array:
 def mm(rounding: Rounding, a: Bounded, b: Bounded) -> Bounded:
     """|A|E_B + E_A|B| + E_A E_B + γ_K (|A|+E_A)(|B|+E_B), underflow, and for 16-bit dtypes a rounding and flushing.
 
-    Computed as (|A|+E_A)(E_B + γ_K(|B|+E_B)) + E_A(|B|+E_B); one product suffices where an operand has no error.
+    Computed as (|A|+E_A)(E_B + γ_K(|B|+E_B)) + E_A(|B|+E_B), or with γ_K after the product where γ_K(|B|+E_B) would
+    underflow and then be multiplied by a large |A|.
     """
     k, value = a.shape[-1], a.value @ b.value
     ea, eb = (flushed(rounding, x) if rounding.flushed > rounding.tiny else x.error for x in (a, b))
     left, right, g = upper(rounding, a) + ea, upper(rounding, b) + eb, gamma(k, rounding.inner)
-    summed = left @ (eb + g * right) if eb.any() else (ea + g * left) @ right
-    if eb.any() and ea.any():
+    if eb.any() and not np.any((right > 0) & (right < SMALL)):
+        summed = left @ (eb + g * right)
+    else:
+        summed = g * (left @ right)
+        if eb.any():
+            summed += left @ eb
+    if ea.any():
         summed += ea @ right
     summed += 2 * k * rounding.inner_tiny
     if not k * np.max(left, initial=0.0) * np.max(right, initial=0.0) <= rounding.inner_largest / 4:

@@ -36,7 +36,7 @@ def score_draw(state: WorkerState, request: dict[str, Any]) -> Answer:
     reference = state.references.of(instance.problem, instance.wrt, dims, instance.rounded, dtype, exact_forms)
     parts = [part for part in (reference.hi, reference.lo, reference.terms) if part is not None]
     bounds = _bounds(state, instance, request["bounded"])
-    header = {"kind": reference.kind, "radius_ulp": reference.radius_ulp, "is_reliable": reference.is_reliable}
+    header = {name: getattr(reference, name) for name in ("kind", "radius_ulp", "is_reliable", "refused")}
     answer = {
         "gradients": returned, "failures": failures, "bounds": list(bounds),
         "reference": header | {"parts": len(parts)},

@@ -168,3 +168,37 @@ def test_a_cached_reference_is_used_only_where_its_radius_suffices(monkeypatch):
     for dtype, evaluations in (("bfloat16", 1), ("bfloat16", 1), ("float64", 2), ("bfloat16", 2)):
         assert References(cache).of(toy, ("x",), {"n": 5}, x, dtype).radius_ulp < 2.0**-20
         assert len(seen) == evaluations
+
+
+class _Tripled(torch.autograd.Function):
+    """x², whose backward is 3x."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 3 * ctx.saved_tensors[0] * gradient
+
+
+def test_a_reference_that_autograd_contradicts_is_refused():
+    x = {"x": torch.rand(4, dtype=torch.float64)}
+    contradicted = References().of(problem_of(lambda x: _Tripled.apply(x).sum()), ("x",), {"n": 4}, x, "float64")
+    assert contradicted.refused is not None
+    assert References().of(problem_of(lambda x: (x * x).sum()), ("x",), {"n": 4}, x, "float64").refused is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_entry_that_is_exactly_zero_or_underflows_has_a_reference(dtype):
+    x = {"x": torch.tensor([-1.0, 0.5, -800.0], dtype=torch.float64)}
+    for loss in (
+        lambda x: torch.relu(x).exp().sum(),
+        lambda x: x.exp().sum(),
+        lambda x: (x.clamp(0) ** 3).tanh().sum(),
+    ):
+        found = References().of(problem_of(loss), ("x",), {"n": 3}, rounded(x, getattr(torch, dtype)), dtype)
+        assert found.kind == "ball"
+        assert found.hi[2] == 0
+        assert found.refused is None
