@@ -14,8 +14,9 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.fx import Graph, Node
+from torch.fx.node import map_aggregate
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -88,6 +89,11 @@ class Recorder(TorchDispatchMode):
         for i, tensor in enumerate(inputs):
             self._varying.add(self._name(self.graph.placeholder(f"x{i}"), tensor))
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """False, because true makes PyTorch import its compiler, which takes seconds, at the first operation."""
+        return False
+
     def is_varying(self, tensor: Any) -> bool:
         """Whether a tensor depends on the inputs."""
         return isinstance(tensor, Tensor) and self._nodes.get(tensor) in self._varying
@@ -95,7 +101,7 @@ class Recorder(TorchDispatchMode):
     def node_of(self, tensor: Tensor) -> Node:
         """The node that computes a tensor. A tensor from outside becomes a constant."""
         if tensor not in self._nodes:
-            name = f"constant{len(list(self.root.buffers()))}"
+            name = f"constant{len(self.root._buffers)}"
             self.root.register_buffer(name, tensor.detach().clone())
             self._name(self.graph.get_attr(name), tensor)
         found: Node = self._nodes[tensor]
@@ -150,8 +156,12 @@ class Recorder(TorchDispatchMode):
     def _record(self, target: Any, args: Any, kwargs: Any, result: Any) -> None:
         if torch.Tag.nondeterministic_seeded in target.tags:
             self.random = self.random or target.overloadpacket.__name__
-        is_differentiable = torch.is_grad_enabled() or _in_forward_pass()
         written = _written(target, args, kwargs)
+        if self._is_index(args, kwargs, result):
+            if written:
+                self._forget(written)
+            return
+        is_differentiable = torch.is_grad_enabled() or _in_forward_pass()
         self.writes |= bool(written)
 
         def node_of(leaf: Any) -> Any:
@@ -160,7 +170,7 @@ class Recorder(TorchDispatchMode):
             is_kept = is_differentiable or any(leaf is one for one in written)
             return self.node_of(leaf) if is_kept else self._constant(self.node_of(leaf))
 
-        node = self._call(target, *tree_map(node_of, (tuple(args), kwargs)))
+        node = self._call(target, map_aggregate(tuple(args), node_of), map_aggregate(kwargs, node_of))
         if node in self._varying:
             self._varying.update(map(self.node_of, written))
         if isinstance(result, Tensor):
@@ -172,6 +182,18 @@ class Recorder(TorchDispatchMode):
             for i, part in enumerate(result):
                 if isinstance(part, Tensor):
                     self._name(self._call(operator.getitem, (node, i), {}), part)
+
+    def _is_index(self, args: Any, kwargs: Any, result: Any) -> bool:
+        """Whether a result holds integers or booleans that do not depend on the inputs; they become constants."""
+        results = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        is_real = any(leaf.is_floating_point() or leaf.is_complex() or isinstance(leaf, FakeTensor) for leaf in results)
+        return not is_real and not any(map(self.is_varying, tree_leaves((args, kwargs))))
+
+    def _forget(self, written: Sequence[Tensor]) -> None:
+        """Forget the constants that share memory with tensors that were written to."""
+        storages = {tensor.untyped_storage()._cdata for tensor in written}
+        for tensor in [one for one in self._nodes if one.untyped_storage()._cdata in storages]:
+            del self._nodes[tensor]
 
     def _by_position(self, target: Any, args: Any) -> tuple[Any, Any]:
         """An operation on a mask as one without a shape that depends on the data.

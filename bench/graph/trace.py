@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.fx import Graph, GraphModule, Node
+from torch.fx._lazy_graph_module import _make_graph_module, _use_lazy_graph_module
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_leaves
 
@@ -58,7 +59,9 @@ def trace(
     called = name or str(getattr(function, "__name__", "the function"))
     try:
         recorder = _recorded(function, inputs, called, at_point)
-        graph = GraphModule(recorder.root, recorder.graph)
+        recorder.graph.eliminate_dead_code()
+        with _use_lazy_graph_module(True):  # evaluation interprets the graph; its code is seldom needed
+            graph = _make_graph_module(recorder.root, recorder.graph)
         if recorder.writes:
             graph = _without_writes(graph, inputs)
     except (TraceError, UnknownOperationError):  # a rule of the derivative raises the latter and is traced too
@@ -72,8 +75,6 @@ def trace(
             raise TraceError(
                 f"{called} calls as_strided on a tensor that is not contiguous and cannot be traced; use views instead"
             )
-    graph.graph.eliminate_dead_code()
-    graph.recompile()
     graph.meta["function"] = called
     graph.meta["branches_on_data"] = recorder.branches_on_data
     graph.meta["reads_numbers"] = recorder.reads_numbers
@@ -122,6 +123,8 @@ def _without_writes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Graph
             traced = make_fx(functional, DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True)
             graph = traced(*(tensor.detach().clone() for tensor in inputs), *(value.clone() for value in values))
         _lower(graph, len(inputs), values)
+        graph.graph.eliminate_dead_code()
+        graph.recompile()
         if not _writes(graph):
             break
     return graph

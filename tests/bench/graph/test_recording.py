@@ -119,3 +119,15 @@ def test_a_write_into_a_view_of_an_input_is_refused(function):
 def test_a_function_that_leaves_pytorch_is_refused(function):
     with pytest.raises(TraceError):
         trace(function, (X,), at_point=True)
+
+
+def test_integers_that_change_during_the_call_are_constants_with_their_value_at_each_use():
+    def loss(x):
+        places = torch.arange(3)
+        first = x[places[:2]].sum()
+        places.add_(1)
+        return first + 10 * x[places[:2]].sum()
+
+    graph = trace(loss, (X,))
+    (found,) = evaluate(derivative(graph, (X,), [0]), (X,), balls())
+    assert _floats(found)[:, 0].tolist() == [1.0, 11.0, 10.0, 0.0]

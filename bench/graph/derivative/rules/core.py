@@ -7,6 +7,7 @@ differentiable, the rules follow PyTorch: 0 for relu and abs, equal shares among
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -162,11 +163,17 @@ RULES: Mapping[str, Callable[..., Cotangents]] = {
     "reciprocal": unary(lambda g, y, x: -(g * y * y)),
     "relu": unary(lambda g, y, x: torch.where(x > 0, g, torch.zeros_like(g))),
     "rsqrt": unary(lambda g, y, x: -(g * y * y * y) / 2),
+    "select": lambda g, y, x, dim, place: (torch.ops.aten.select_backward(g, x.shape, dim, place),),
     "scatter_add": lambda g, y, x, dim, index, source: (g, None, None, g.gather(dim, index)),
     "sigmoid": unary(lambda g, y, x: g * y * (1 - y)),
     "sign": lambda g, y, x: (None,),
     "sin": unary(lambda g, y, x: g * x.cos()),
     "sinh": unary(lambda g, y, x: g * x.cosh()),
+    "slice": lambda g, y, x, dim=0, start=None, end=None, step=1: (
+        torch.ops.aten.slice_backward(
+            g, x.shape, dim, 0 if start is None else start, sys.maxsize if end is None else end, step
+        ),
+    ),
     "sqrt": unary(lambda g, y, x: g / (2 * y)),
     "squeeze": _reshaped,
     "sub": binary(lambda g, y, a, b, alpha=1: (g, -g if alpha == 1 else g * -alpha)),
