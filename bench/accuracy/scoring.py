@@ -84,8 +84,8 @@ def bounds_of(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Array]
 def error_row(run_id: str, method: str, case: Case, draw: Draw, gradient: Gradient) -> Error:
     """One row of `errors`.
 
-    A float64 gradient without a certified reference has no metrics, because autograd would judge itself; the reason says
-    so. Neither has a gradient whose reference is refused.
+    A float64 gradient without a certified reference has no metrics, because autograd would judge itself; the reason
+    says so. Neither has a gradient whose reference is refused.
     """
     row: dict[str, Any] = dict.fromkeys(METRIC_COLUMNS) | draw.facts
     row |= {"output_hash": gradient.output_hash, "distinct_outputs": gradient.distinct_outputs}
