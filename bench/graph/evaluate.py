@@ -75,10 +75,11 @@ class Arithmetic:
     `operations` maps an aten name to a function of values of type `value` (each has a `shape`) and Python numbers;
     `index_put` is the accumulating one. `lift` converts an input, `literal` a constant tensor of the program, `scalar`
     a Python float of the program. `gather(parts, index)` picks entries: index 0 is zero, then follow the entries of all
-    parts in row-major order. `table` names the table and file of the operations, for messages. Two names of the table
-    are no operations of aten: `integer_part(x)` rounds towards zero to a tensor of integers, and `ranks(x, dim, which)`
-    returns a float64 tensor whose entries are ordered along `dim` as those of x (all dimensions for None; with `which`
-    "largest" or "smallest", only the extreme entries have the extreme rank).
+    parts in row-major order. `table` names the table and file of the operations, for messages. Four names of the table
+    are no operations of aten: `to_complex(x)` and `to_real(x)` are changes of dtype (without them, all numbers are
+    real), `integer_part(x)` rounds towards zero to a tensor of integers, and `ranks(x, dim, which)` returns a float64
+    tensor whose entries are ordered along `dim` as those of x (all dimensions for None; with `which` "largest" or
+    "smallest", only the extreme entries have the extreme rank).
     """
 
     name: str
@@ -89,11 +90,6 @@ class Arithmetic:
     literal: Callable[[torch.Tensor], Any]
     scalar: Callable[[float], Any]
     gather: Callable[[list[Any], np.ndarray[Any, Any]], Any]
-
-
-def is_real(value: Any) -> bool:
-    """Whether a value is a tensor of floating dtype."""
-    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def accumulates(name: str, args: Sequence[Any]) -> bool:
@@ -139,8 +135,9 @@ class _Evaluator(Interpreter):
         computes = name in operations and name not in MOVES
         if not any(isinstance(leaf, self.arithmetic.value) for leaf in tree_leaves((args, kwargs))):
             constant = target(*args, **kwargs)
-            is_made = not any(map(is_real, tree_leaves(args)))
-            if not is_real(constant) or (is_made and not computes) or name in MOVES | LIKES | CASTS:
+            is_made = not any(map(has_cotangent, tree_leaves(args)))
+            is_decided = not any(map(has_cotangent, tree_leaves(constant)))
+            if is_decided or (is_made and not computes) or name in MOVES | LIKES | CASTS:
                 return constant
         if name in LIKES:
             return target(*tree_map(self._shape_alone, args), **kwargs)
@@ -149,7 +146,7 @@ class _Evaluator(Interpreter):
         dtype = torch.bool if name in TRUTHS else kwargs.get("dtype")
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             return target(*tree_map(lambda leaf: self._integers(target, leaf, dtype), args), **kwargs)
-        if name in SELECTIONS and (isinstance(args[0], self.arithmetic.value) or is_real(args[0])):
+        if name in SELECTIONS and (isinstance(args[0], self.arithmetic.value) or has_cotangent(args[0])):
             return self._select(target, args, kwargs)
         is_move = name in MOVES and not accumulates(name, args)
         if name in operations and not (is_move and name == "index_put"):
@@ -172,8 +169,10 @@ class _Evaluator(Interpreter):
         """A float of the program as an int where it is one, else as a value; a tensor as a value."""
         if isinstance(leaf, float):
             return int(leaf) if leaf.is_integer() else self.arithmetic.scalar(leaf)
+        if isinstance(leaf, complex):
+            leaf = torch.tensor(leaf, dtype=torch.complex128)
         if isinstance(leaf, torch.Tensor):
-            return self.arithmetic.literal(leaf) if is_real(leaf) else self.arithmetic.lift(leaf)
+            return self.arithmetic.literal(leaf) if has_cotangent(leaf) else self.arithmetic.lift(leaf)
         return leaf
 
     def _operands(self, name: str, args: Any) -> list[Any]:
@@ -187,11 +186,14 @@ class _Evaluator(Interpreter):
 
     def _cast(self, target: Any, args: Any, kwargs: Any) -> Any:
         dtype = kwargs.get("dtype", args[1] if len(args) > 1 else None)
-        if dtype is None or dtype.is_floating_point:
+        if dtype is None:
             return args[0]
-        if dtype.is_complex:
+        if not (dtype.is_floating_point or dtype.is_complex):
+            return self._integers(target, args[0], dtype)
+        convert = self.arithmetic.operations.get("to_complex" if dtype.is_complex else "to_real")
+        if convert is None and dtype.is_complex:
             raise self._unknown(target)
-        return self._integers(target, args[0], dtype)
+        return args[0] if convert is None else convert(args[0])
 
     def _integers(self, target: Any, leaf: Any, dtype: torch.dtype) -> Any:
         """A value rounded towards zero, or whether it is not zero, as a tensor; other arguments as they are."""
@@ -274,4 +276,4 @@ def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) 
         except (UnknownOperationError, UndecidedError) as error:  # the interpreter appends lines to the message
             raise type(error)(str(error).splitlines()[0]) from None
     results = list(result) if isinstance(result, (list, tuple)) else [result]
-    return [arithmetic.literal(value) if is_real(value) else value for value in results]
+    return [arithmetic.literal(value) if has_cotangent(value) else value for value in results]

@@ -143,8 +143,8 @@ class Recorder(TorchDispatchMode):
         if name in ("index", "index_put", "index_put_", "masked_select"):
             target, args = self._by_position(target, args)
         result = target(*args, **kwargs)
-        if name == "_local_scalar_dense" or name in SIZED_BY_DATA:
-            is_read = self.is_varying(args[0])
+        if name in ("_local_scalar_dense", "allclose", "equal") or name in SIZED_BY_DATA:
+            is_read = any(map(self.is_varying, args))
             self.branches_on_data |= is_read
             self.reads_numbers |= is_read and isinstance(result, (float, complex))
         elif name == "lift_fresh" or (name == "detach" and not self._calls.is_detaching and args[0].requires_grad):

@@ -90,10 +90,13 @@ def _divided(hi: Array, lo: Array, rest: Array, denominator: int) -> tuple[Array
 
 
 def of_ball(ball: arb) -> tuple[float, float, float]:
-    """A ball as hi, lo and radius; nan, nan and inf where it is not finite. Raises PrecisionError for overflow.
+    """A ball as hi, lo and radius; nan, nan and inf where it is not finite.
 
-    The radius is 0 only where hi + lo is the value itself.
+    The radius is 0 only where hi + lo is the value itself. Raises PrecisionError for overflow, and
+    UnknownOperationError for a complex number.
     """
+    if not isinstance(ball, arb):
+        raise UnknownOperationError("expected real results, found complex ones; a certified reference is real")
     if not ball.is_finite():
         return math.nan, math.nan, math.inf
     hi = float(ball.mid())

@@ -248,7 +248,9 @@ def _gather(parts: list[Limbs], index: Array) -> Limbs:
 
 
 def lift(tensor: torch.Tensor) -> Limbs:
-    """The entries of a tensor, exactly. Raises RangeError."""
+    """The entries of a tensor, exactly. Raises RangeError; complex numbers are out of range too."""
+    if tensor.is_complex():
+        raise RangeError("expected real numbers, found complex ones; use balls")
     return split(tensor.detach().cpu().double().numpy())
 
 

@@ -38,6 +38,8 @@ def operand(value: Any) -> Polynomial:
 
 def constant(tensor: torch.Tensor) -> Polynomial:
     """A constant tensor of the program; its denominator is a power of two. Raises UnknownOperationError."""
+    if tensor.is_complex():
+        raise UnknownOperationError("expected real constants, found complex ones")
     values = tensor.detach().cpu().double().numpy()
     if not np.isfinite(values).all():
         raise UnknownOperationError("expected finite constants")

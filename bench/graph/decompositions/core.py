@@ -89,16 +89,6 @@ def layer_norm(
     return out, mean, scale
 
 
-def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """√Σx² for order 2 and Σ|x| for order 1; other orders are not decomposed. The derivative of √Σx² at 0 is 0."""
-    if ord == 2:
-        total = aten.sum(x * x, _dims(x, dim), keepdim)
-        is_zero = total == 0
-        root = aten.sqrt(torch.where(is_zero, torch.ones_like(total), total))
-        return torch.where(is_zero, torch.zeros_like(total), root)
-    return aten.sum(aten.abs(x), _dims(x, dim), keepdim) if ord == 1 else NotImplemented
-
-
 def hardtanh(x: Tensor, low: float = -1.0, high: float = 1.0) -> Any:
     """x limited to a range. PyTorch's derivative is 0 at both bounds, unlike that of clamp."""
     return torch.where(x <= low, torch.full_like(x, low), torch.where(x >= high, torch.full_like(x, high), x))
@@ -125,7 +115,6 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.var.correction: variance,
     aten.std.correction: standard_deviation,
     aten.native_layer_norm.default: layer_norm,
-    aten.linalg_vector_norm.default: vector_norm,
     aten.pow.Scalar: power_of_scalar,
     aten.fill.Scalar: torch.full_like,
     aten.fill.Tensor: lambda x, value: value.expand(x.shape),

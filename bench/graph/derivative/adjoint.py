@@ -24,7 +24,6 @@ from gradiometer.graph.evaluate import (
     STORAGE_KEYWORDS,
     accumulates,
     has_cotangent,
-    is_real,
 )
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
 
@@ -56,6 +55,9 @@ def cotangents_of_move(target: Any, args: Any, kwargs: Any, g: Tensor) -> list[T
 class _Sweep:
     """State of one reverse sweep: the value and the cotangent of each node.
 
+    The cotangent c of a complex value z satisfies dL = Re Σ c dz, so the rules of holomorphic functions are those of
+    real ones. PyTorch's gradient is the conjugate of c.
+
     Only nodes that depend on the inputs `wrt` get a cotangent, so the rest of the graph needs no rules.
     """
 
@@ -76,6 +78,7 @@ class _Sweep:
         """Add g to the cotangent of a node. Numbers, constants, integers and booleans have no cotangent."""
         if g is None or argument not in self.varying or not has_cotangent(self.values[argument]):
             return
+        g = _like(g, self.values[argument])
         self.cotangents[argument] = self.cotangents[argument] + g if argument in self.cotangents else g
 
     def step(self, node: Node) -> None:
@@ -119,8 +122,19 @@ class _Sweep:
 
 
 def _doubled(value: Any) -> Any:
-    """Floating tensors, alone or in lists, as float64, so that no operation of the sweep mixes dtypes."""
-    return tree_map(lambda leaf: leaf.double() if is_real(leaf) else leaf, value)
+    """Floating tensors, alone or in lists, as float64 or complex128, so that no operation mixes dtypes."""
+
+    def doubled(leaf: Any) -> Any:
+        return leaf.to(torch.complex128 if leaf.is_complex() else torch.float64) if has_cotangent(leaf) else leaf
+
+    return tree_map(doubled, value)
+
+
+def _like(g: Tensor, value: Tensor) -> Tensor:
+    """A cotangent for a real or a complex value: for a real one, Re(g dx) = Re(g) dx."""
+    if g.is_complex() == value.is_complex():
+        return g
+    return g.to(torch.complex128) if value.is_complex() else torch.view_as_real(g.resolve_conj()).select(-1, 0)
 
 
 def _forward(graph: GraphModule, inputs: Sequence[Tensor]) -> dict[Node, Any]:
@@ -141,12 +155,15 @@ def _forward(graph: GraphModule, inputs: Sequence[Tensor]) -> dict[Node, Any]:
 def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int]) -> GraphModule:
     """The graph of the derivative of a one-element result with respect to the inputs at the positions `wrt`.
 
-    `inputs` provide the shapes. The graph returns a tuple of float64 tensors, for any dtype of the inputs. Raises
-    UnknownOperationError for an operation without a rule, and GradiometerError for a result of more than one element.
+    `inputs` provide the shapes. The graph returns a tuple of float64 tensors (complex128 for complex inputs), for
+    any precision of the inputs. Raises UnknownOperationError for an operation without a rule, and GradiometerError for
+    a result of more than one element or a complex one.
     """
     result = _only_result(graph)
     if torch.Size(shape_of(result)).numel() != 1:
         raise GradiometerError(f"expected a result of one element, found shape {shape_of(result)}; reduce it")
+    if result.meta["val"].is_complex():
+        raise GradiometerError("expected a real result, found a complex one; take its real part or its absolute value")
     places = [node for node in graph.graph.nodes if node.op == "placeholder"]
 
     def gradient(*inputs: Tensor) -> tuple[Tensor, ...]:
@@ -156,7 +173,7 @@ def derivative(graph: GraphModule, inputs: Sequence[Tensor], wrt: Sequence[int])
             if node.op == "call_function" and node in sweep.cotangents:
                 sweep.step(node)
         found = [(places[i], sweep.cotangents.get(places[i])) for i in wrt]
-        return tuple(torch.zeros_like(sweep.values[place]) if g is None else g for place, g in found)
+        return tuple(torch.zeros_like(sweep.values[place]) if g is None else g.conj() for place, g in found)
 
     return trace(gradient, inputs, name=f"the derivative of {graph.meta.get('function', 'the function')}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from flint import ctx
+from flint import acb, ctx
 
 from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.derivative.adjoint import derivative
@@ -16,8 +16,12 @@ from gradiometer.graph.trace import trace
 
 
 def floats(values: Sequence[Any]) -> list[Any]:
-    """Arrays of balls as arrays of floats."""
-    return [np.array([float(ball) for ball in value.ravel()]).reshape(value.shape) for value in values]
+    """Arrays of balls as arrays of floats, or of complex numbers where an entry is complex."""
+    return [np.array([_number(ball) for ball in value.ravel()]).reshape(value.shape) for value in values]
+
+
+def _number(ball: Any) -> Any:
+    return complex(ball.mid()) if isinstance(ball, acb) else float(ball)
 
 
 def assert_agreement(
@@ -38,4 +42,6 @@ def assert_agreement(
     np.testing.assert_allclose(floats(forward)[0].reshape(()), value.detach().numpy(), rtol=tolerance)
     for name, gradient in zip(("our derivative", "the graph of torch.func.grad"), gradients, strict=False):
         for found, kernel in zip(gradient, kernels, strict=True):
-            np.testing.assert_allclose(found, kernel.numpy(), rtol=tolerance, atol=tolerance, err_msg=name)
+            np.testing.assert_allclose(
+                found, kernel.resolve_conj().numpy(), rtol=tolerance, atol=tolerance, err_msg=name
+            )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from flint import arb
+from torch.fx import GraphModule
 
 from gradiometer.graph.arithmetic.arrays import gather_entries
 from gradiometer.graph.arithmetic.balls import (
@@ -23,8 +24,9 @@ from gradiometer.graph.arithmetic.balls import (
 )
 from gradiometer.graph.arithmetic.balls.widening import Widening
 from gradiometer.graph.evaluate import Arithmetic
+from gradiometer.graph.trace import overload_name
 
-__all__ = ["OPERATIONS", "Widening", "balls"]
+__all__ = ["NOT_RIGOROUS", "OPERATIONS", "Widening", "balls", "is_rigorous"]
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **core.OPERATIONS,
@@ -36,6 +38,9 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **complex_numbers.OPERATIONS,
 }
 """Operation → its function in balls."""
+
+NOT_RIGOROUS = linear_algebra.NOT_RIGOROUS
+"""Operations whose result is not enclosed in every case, see `is_rigorous`."""
 
 
 def balls(widening: Widening | None = None) -> Arithmetic:
@@ -50,3 +55,8 @@ def balls(widening: Widening | None = None) -> Arithmetic:
         scalar=widening.number if widening else arb,
         gather=lambda parts, index: gather_entries(parts, index, arb(0)),
     )
+
+
+def is_rigorous(graph: GraphModule) -> bool:
+    """Whether balls enclose every result of a graph. Otherwise they agree in high precision only."""
+    return not any(overload_name(node.target) in NOT_RIGOROUS for node in graph.graph.nodes)

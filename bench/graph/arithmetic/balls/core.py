@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key, reduce
 from math import nan, prod
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 import torch
-from flint import arb, arb_mat
+from flint import acb, acb_mat, arb, arb_mat
 
 from gradiometer.graph.arithmetic.arrays import (
     SAME_ENTRIES,
@@ -37,22 +38,22 @@ def entrywise(function: Callable[..., Any], arity: int = 1) -> Callable[..., Arr
 
 
 _sum = entrywise(lambda a, b: a + b, 2)
-_difference = entrywise(lambda a, b: arb(0) if a is b and isinstance(a, arb) and a.is_finite() else a - b, 2)
+_difference = entrywise(lambda a, b: arb(0) if a is b and isinstance(a, (arb, acb)) and a.is_finite() else a - b, 2)
 multiply = entrywise(lambda a, b: a * b, 2)
 
 
-def _ball(value: Any) -> arb:
+def _ball(value: Any) -> Any:
     """A number as a ball; a ball as the same object, as one object is equal to itself whatever its radius."""
-    return value if isinstance(value, arb) else arb(value)
+    return value if isinstance(value, (arb, acb)) else arb(value)
 
 
-def _larger(a: Any, b: Any) -> arb:
+def _larger(a: Any, b: Any) -> Any:
     if a is b or a >= b:
         return _ball(a)
     return _ball(b) if b >= a else arb.max(_ball(a), _ball(b))
 
 
-def _smaller(a: Any, b: Any) -> arb:
+def _smaller(a: Any, b: Any) -> Any:
     if a is b or a <= b:
         return _ball(a)
     return _ball(b) if b <= a else arb.min(_ball(a), _ball(b))
@@ -74,19 +75,20 @@ def subtract(a: Any, b: Any, alpha: Any = None) -> Array:
 
 def divide(a: Any, b: Any) -> Array:
     """The quotient a / b; a Python integer is exact."""
-    return entrywise(lambda x, y: arb(x) / y, 2)(a, b)
+    return entrywise(lambda x, y: _ball(x) / y, 2)(a, b)
 
 
 def power(a: Any, exponent: Any) -> Array:
     """A power. An integer exponent is computed by products, which allows a negative base."""
-    return entrywise(lambda x, y: arb(x) ** y, 2)(a, exponent)
+    return entrywise(lambda x, y: _ball(x) ** y, 2)(a, exponent)
 
 
 def mm(a: Array, b: Array) -> Array:
     """The product (m × k) (k × n), by FLINT."""
     (rows, inner), (_, columns) = a.shape, b.shape
-    product = arb_mat(rows, inner, a.ravel().tolist()) * arb_mat(inner, columns, b.ravel().tolist())
-    return as_array(product.entries()).reshape(rows, columns)
+    one, other = a.ravel().tolist(), b.ravel().tolist()
+    kind = acb_mat if any(isinstance(entry, acb) for entry in (*one, *other)) else arb_mat
+    return as_array((kind(rows, inner, one) * kind(inner, columns, other)).entries()).reshape(rows, columns)
 
 
 def bmm(a: Array, b: Array) -> Array:
@@ -228,17 +230,17 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "add": add,
     "amax": reduced(maximum),
     "amin": reduced(minimum),
-    "atan": entrywise(arb.atan),
+    "atan": entrywise(methodcaller("atan")),
     "bmm": bmm,
     "clamp": clamp,
-    "cos": entrywise(arb.cos),
-    "cosh": entrywise(arb.cosh),
+    "cos": entrywise(methodcaller("cos")),
+    "cosh": entrywise(methodcaller("cosh")),
     "cumsum": lambda x, dim: as_array(np.cumsum(x, axis=dim)),
     "div": divide,
     "eq": decided(_is_equal),
-    "erf": entrywise(arb.erf),
-    "exp": entrywise(arb.exp),
-    "expm1": entrywise(arb.expm1),
+    "erf": entrywise(methodcaller("erf")),
+    "exp": entrywise(methodcaller("exp")),
+    "expm1": entrywise(methodcaller("expm1")),
     "ge": decided(lambda a, b: not _is_greater(b, a)),
     "gt": decided(_is_greater),
     "index_put": index_put,
@@ -247,8 +249,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "isinf": decided(_is_infinite, 1),
     "isnan": decided(lambda a: bool(a.is_nan()), 1),
     "le": decided(lambda a, b: not _is_greater(a, b)),
-    "log": entrywise(arb.log),
-    "log1p": entrywise(arb.log1p),
+    "log": entrywise(methodcaller("log")),
+    "log1p": entrywise(methodcaller("log1p")),
     "lt": decided(lambda a, b: _is_greater(b, a)),
     "maximum": maximum,
     "mean": mean,
@@ -261,19 +263,22 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ranks": ranks,
     "reciprocal": entrywise(lambda a: 1 / a),
     "relu": lambda x: maximum(x, 0),
-    "rsqrt": entrywise(arb.rsqrt),
+    "rsqrt": entrywise(methodcaller("rsqrt")),
     "scatter_add": scatter_add,
     "sigmoid": entrywise(lambda a: 1 / (1 + (-a).exp())),
     "sign": sign,
-    "sin": entrywise(arb.sin),
-    "sinh": entrywise(arb.sinh),
-    "sqrt": entrywise(arb.sqrt),
+    "sin": entrywise(methodcaller("sin")),
+    "sinh": entrywise(methodcaller("sinh")),
+    "sqrt": entrywise(methodcaller("sqrt")),
     "sub": subtract,
     "sum": sum_over,
-    "tanh": entrywise(arb.tanh),
+    "tanh": entrywise(methodcaller("tanh")),
 }
 
 
 def lift(tensor: torch.Tensor) -> Array:
     """The entries of a tensor as exact balls."""
-    return entrywise(arb)(tensor.detach().cpu().double().numpy())
+    entries = tensor.detach().cpu().resolve_conj().resolve_neg()
+    if tensor.is_complex():
+        return entrywise(acb)(entries.to(torch.complex128).numpy())
+    return entrywise(arb)(entries.double().numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from flint import arb
+from flint import acb, arb
 
 from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.graph.arithmetic.balls.core import entrywise
@@ -32,4 +32,7 @@ class Widening:
 
     def tensor(self, constant: torch.Tensor) -> Array:
         """A constant tensor as balls; its dtype is the precision to which entries may have been rounded."""
+        if constant.is_complex():
+            parts = self.tensor(torch.view_as_real(constant.resolve_conj()))
+            return entrywise(acb, 2)(parts[..., 0], parts[..., 1])
         return entrywise(lambda value: self.number(value, constant.dtype))(constant.detach().cpu().double().numpy())

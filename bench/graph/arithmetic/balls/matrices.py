@@ -1,0 +1,105 @@
+"""Matrices of balls: conversion to FLINT, batches, and the float64 matrix at the midpoints.
+
+Used by the operations of linear algebra. An entry is an `arb`, or an `acb` where it is complex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from flint import acb, acb_mat, arb, arb_mat
+
+from gradiometer.graph.arithmetic.arrays import Array
+
+
+def is_complex(*arrays: Array) -> bool:
+    """Whether any entry is a complex ball."""
+    return any(isinstance(entry, acb) for x in arrays for entry in x.ravel())
+
+
+def entries(x: Any) -> Array:
+    """An object array of a result that may be a single ball."""
+    return np.asarray(x, dtype=object)
+
+
+def matrix(a: Array, complex_entries: bool | None = None) -> Any:
+    """A matrix of FLINT, `acb_mat` where it has complex entries."""
+    kind: Any = acb_mat if (is_complex(a) if complex_entries is None else complex_entries) else arb_mat
+    return kind(*a.shape, a.ravel().tolist())
+
+
+def from_matrix(a: Any) -> Array:
+    """The entries of a matrix of FLINT."""
+    return entries(a.entries()).reshape(a.nrows(), a.ncols())
+
+
+def product(a: Array, b: Array) -> Array:
+    """The product of two matrices."""
+    either = is_complex(a, b)
+    return from_matrix(matrix(a, either) * matrix(b, either))
+
+
+def solution(a: Array, b: Array) -> Array:
+    """A⁻¹B; NaN where FLINT cannot exclude that A is singular."""
+    either = is_complex(a, b)
+    return from_matrix(matrix(a, either).solve(matrix(b, either), nonstop=True))
+
+
+def conjugate(x: Array) -> Array:
+    """The complex conjugate of every entry."""
+    return entries(np.frompyfunc(lambda a: a.conjugate() if isinstance(a, acb) else a, 1, 1)(x))
+
+
+def adjoint(a: Array) -> Array:
+    """The conjugate transpose."""
+    return conjugate(a.T)
+
+
+def real_part(a: Any) -> arb:
+    """The real part of a ball."""
+    return a.real if isinstance(a, acb) else a
+
+
+def identity(n: int) -> Array:
+    """The identity of size n."""
+    return entries([[arb(int(i == j)) for j in range(n)] for i in range(n)]).reshape(n, n)
+
+
+def undefined(*shape: int) -> Array:
+    """An array of NaN."""
+    return entries(np.full(shape, arb("nan"), dtype=object))
+
+
+def norm(v: Array) -> arb:
+    """The Euclidean norm of a vector."""
+    return arb(sum((abs(a) ** 2 for a in v), arb(0))).sqrt()
+
+
+def middle(a: Array) -> torch.Tensor:
+    """The midpoints in float64 (complex128 for complex entries): what PyTorch computes with."""
+    if is_complex(a):
+        return torch.tensor([complex(acb(x).mid()) for x in a.ravel()], dtype=torch.complex128).reshape(a.shape)
+    return torch.tensor([float(x.mid()) for x in a.ravel()], dtype=torch.float64).reshape(a.shape)
+
+
+def batched(function: Callable[..., tuple[Any, ...]], *operands: Array) -> tuple[Any, ...]:
+    """A function of matrices, applied to each of a batch; the leading dimensions of the operands are broadcast.
+
+    The function returns a tuple of arrays of balls or of tensors. Raises TypeError for an empty batch.
+    """
+    lead = np.broadcast_shapes(*(x.shape[:-2] for x in operands))
+    spread = [np.broadcast_to(x, lead + x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in operands]
+    found = [function(*matrices) for matrices in zip(*spread, strict=True)]
+    if not found:
+        raise TypeError("expected at least one matrix, found an empty batch")
+    return tuple(_stacked(parts, lead) for parts in zip(*found, strict=True))
+
+
+def _stacked(parts: tuple[Any, ...], lead: tuple[int, ...]) -> Any:
+    if isinstance(parts[0], torch.Tensor):
+        return torch.stack(parts).reshape((*lead, *parts[0].shape))
+    arrays = [entries(part) for part in parts]
+    return np.stack(arrays).reshape(lead + arrays[0].shape)
