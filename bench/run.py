@@ -24,7 +24,12 @@ from gradiometer.study.run_metadata import describe
 from gradiometer.verification.client import load_request, verdicts_on
 from gradiometer.verification.verdict import TORCH, Verdict
 from gradiometer.workers.case_scoring import score_case
-from gradiometer.workers.case_timing import count_cost_of_case, peak_rates_of, time_case
+from gradiometer.workers.case_timing import (
+    count_cost_of_case,
+    find_stored_results,
+    peak_rates_of,
+    time_case,
+)
 from gradiometer.workers.measured_case import MeasuredCase
 from gradiometer.workers.processes import WorkerProcess
 from gradiometer.workers.time_limits import TimeLimits
@@ -98,6 +103,7 @@ class Run:
             started = perf_counter()
             time_case(measured, self._workers, self.plan.study.budget_s, self._limits)
             timed = perf_counter()
+            find_stored_results(measured, self._workers[0], self._limits)
             count_cost_of_case(measured, self._workers[0], self._limits)
             errors = score_case(measured, self._workers, self._exact_forms(cells[0]), self._limits)
             self.measuring_s += timed - started
@@ -123,14 +129,16 @@ class Run:
         errors: list[Error],
     ) -> dict[str, CellResult]:
         """Turn the case into rows, append them to the journal, and remember the times for the forecast."""
-        timed_errors = {one.cell_id: one for one in errors if (one.data, one.seed) == (TIMED_DATA, TIMED_SEED)}
+        errors_of: dict[str, list[Error]] = {}
+        for one in errors:
+            errors_of.setdefault(one.cell_id, []).append(one)
         rows: list[Cell] = []
         results = {}
         for cell in cells:
             method = cell.method
             status, reason = measured.failure_of(method) or planned[method]
             if status == "ok":
-                status, reason = self._judged(cell, timed_errors.get(cell.cell_id))
+                status, reason = self._judged(cell, errors_of.get(cell.cell_id, []), measured)
             setup = Estimate.of(measured.setup_s[method]) if measured.setup_s.get(method) else None
             known: dict[str, Any] = {
                 "status": status, "reason": reason, "flops": measured.flops.get(method),
@@ -152,18 +160,28 @@ class Run:
             raise
         return results
 
-    def _judged(self, cell: PlannedCell, scored: Error | None) -> tuple[str, str | None]:
-        """Status of a cell that was timed, from its timed gradient's error and the verdict on its form.
+    def _judged(self, cell: PlannedCell, scored: list[Error], measured: MeasuredCase) -> tuple[str, str | None]:
+        """Status of a cell that was timed: from a stored result, the errors of its draws and the verdict on its form.
 
-        If both say `wrong` of a gradient that fits its input, the verdict gives the reason: it names the mistake.
+        A draw's status counts if it is `wrong`, or if the draw is the timed one. If measurement and verdict both say
+        `wrong` of a gradient that fits its input, the verdict gives the reason: it names the mistake. The reason of a
+        cell that is `ok` is what is unusual about how its method returns the gradient.
         """
-        where = (cell.case.problem.name, cell.case.wrt, cell.method, "wrong")
-        wrong = [one for one in self.verdicts if (one.problem, one.wrt, one.form, one.verdict) == where]
-        if scored is not None and scored.status in ("nonfinite", "wrong", "zeroed"):
-            is_explained = bool(wrong) and scored.status != "nonfinite" and scored.output_hash is not None
-            if not is_explained:
-                return scored.status, scored.reason
-        return ("wrong", f"the derivation is refuted: {wrong[0].diagnosis}") if wrong else ("ok", None)
+        method = cell.method
+        where = (cell.case.problem.name, cell.case.wrt, method, "wrong")
+        refuted = [one for one in self.verdicts if (one.problem, one.wrt, one.form, one.verdict) == where]
+        if method in measured.stored:
+            return "wrong", measured.stored[method]
+        wrong = [one for one in scored if one.status == "wrong"]
+        timed = [one for one in scored if (one.data, one.seed) == (TIMED_DATA, TIMED_SEED)]
+        for row in (*wrong, *timed):
+            if row.status in ("nonfinite", "wrong", "zeroed"):
+                is_explained = bool(refuted) and row.status != "nonfinite" and row.output_hash is not None
+                if not is_explained:
+                    return row.status, row.reason
+        if refuted:
+            return "wrong", f"the derivation is refuted: {refuted[0].diagnosis}"
+        return "ok", measured.notes.get(method)
 
     def finish(self, state: str) -> dict[str, pd.DataFrame]:
         """End the workers, build the tables, and record where the time went; the tables by name."""

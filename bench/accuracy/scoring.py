@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +65,31 @@ def unpack(answer: Mapping[str, Any], blobs: list[bytes]) -> dict[str, Gradient]
     for method, (status, reason) in answer["failures"].items():
         found[method] = Gradient(None, status=status, reason=reason)
     return found
+
+
+def unpack_new(returned: Sequence[Mapping[str, Any]], blobs: Iterator[bytes]) -> list[Gradient]:
+    """The gradients of one method that a worker returned for the first time; takes their bytes from `blobs`."""
+    found = []
+    for entry in returned:
+        if entry["mismatch"]:
+            found.append(Gradient(None, status="wrong", reason=entry["mismatch"]))
+        elif entry["is_new"]:
+            found.append(Gradient(next(blobs), entry["hash"]))
+    return found
+
+
+SEVERITY = ("ok", "zeroed", "nonfinite", "wrong")
+"""Statuses of scored gradients, from best to worst."""
+
+
+def worst_row(rows: Sequence[Error]) -> Error:
+    """The row of the worst of several gradients that one method returned: by status, then by error."""
+
+    def badness(row: Error) -> tuple[int, float]:
+        rank = SEVERITY.index(row.status) if row.status in SEVERITY else len(SEVERITY)
+        return rank, math.inf if row.rel_fro is None else row.rel_fro
+
+    return max(rows, key=badness)
 
 
 def reference_of(answer: Mapping[str, Any], blobs: list[bytes]) -> Reference:

@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.fx import Graph, Node
 from torch.fx.node import map_aggregate
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -102,7 +102,11 @@ class Recorder(TorchDispatchMode):
         """The node that computes a tensor. A tensor from outside becomes a constant."""
         if tensor not in self._nodes:
             name = f"constant{len(self.root._buffers)}"
-            self.root.register_buffer(name, tensor.detach().clone())
+            if isinstance(tensor, FakeTensor):  # stored by a call without data
+                raise ValueError("it uses a stored tensor that has no data")
+            with unset_fake_temporarily():
+                value = tensor.detach().clone()
+            self.root.register_buffer(name, value)
             self._name(self.graph.get_attr(name), tensor)
         found: Node = self._nodes[tensor]
         return found

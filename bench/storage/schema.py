@@ -33,7 +33,7 @@ STATUSES = {
     "oom": "ran out of memory",
     "nonfinite": "measured, but the gradient has NaN or infinite entries",
     "zeroed": "measured, but entries are zero where the true gradient is not",
-    "wrong": "the gradient has another shape or dtype, or its derivation is refuted",
+    "wrong": "the gradient has another shape or dtype, is refuted, is off by more than rounding, or is a stored result",
     "error": "raised an exception",
     "crashed": "its process ended",
     "interrupted": "the run ended before it was measured",
@@ -94,6 +94,9 @@ class Cell:
     within rounds; below 1 is faster. `setup_s` is the median time of the preparations in a process, without the first.
     Each of the three is an estimate over processes: `…_log_se` is the standard error of its logarithm and `…_df` the
     degrees of freedom (`gradiometer.statistics.Estimate`).
+
+    `reason` says why a cell has its status; of one that is `ok`, what is unusual about how the method returns its
+    gradient, such as a buffer that another call overwrites.
 
     `dims` reads `m=8 n=8 p=4`; `parameters` is the number of entries of the gradient. `flops` counts every
     multiplication, addition and elementary function of a call as one; it is null where they cannot be counted. `bytes`

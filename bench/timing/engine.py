@@ -57,7 +57,8 @@ class Engine:
     """Measures candidates until a deadline.
 
     `visiting(name)` is called before each visit to a candidate. `failure_of` turns an exception into a status and a
-    reason. `observe(name, result)` is called at the end of every segment with the result of the last timed call.
+    reason. `observe(name, result)` is called after every block with the result of its last call, `ended()` after every
+    segment.
     """
 
     def __init__(
@@ -69,13 +70,15 @@ class Engine:
         visiting: Callable[[str], None] = lambda name: None,
         failure_of: Callable[[Exception], tuple[str, str]] = failed,
         observe: Callable[[str, Any], None] = lambda name, result: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
         self.candidates = {name: Candidate(name, make) for name, make in candidates.items()}
         self.baseline = self.candidates.get(baseline) or Candidate(
             baseline, lambda: nothing, failure=("error", "not measured")
         )
         self.wall, self.device = clocks
-        self.rng, self.visiting, self.failure_of, self.observe = rng, visiting, failure_of, observe
+        self.rng, self.visiting, self.failure_of = rng, visiting, failure_of
+        self.observe, self.ended = observe, ended
         self.block_s = BLOCK_S if self.device is None else DEVICE_BLOCK_S
         self.samples = Samples()
         self.segments: list[dict[str, Any]] = []
@@ -192,9 +195,7 @@ class Engine:
         del padding
         self._variances.end_segment()
         self.segments.append({"segment": len(self.segments), "overhead_s": median(overheads), **asdict(happened)})
-        for name in self._alive(self.candidates):
-            if self.candidates[name].result is not None:
-                self.observe(name, self.candidates[name].result)
+        self.ended()
 
     def _overhead_s(self) -> float:
         """Seconds of an empty call by the clock that times the candidates."""
@@ -279,6 +280,7 @@ class Engine:
         if found is None:
             return None
         seconds, candidate.result = found
+        self.observe(candidate.name, candidate.result)
         return float(seconds)
 
     def _rebuild(self, candidate: Candidate) -> None:

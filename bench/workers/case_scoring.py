@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradiometer.accuracy import scoring
-from gradiometer.accuracy.refutation import LARGE, is_suspect
-from gradiometer.accuracy.scoring import Draw, Gradient
+from gradiometer.accuracy.refutation import Recheck, is_suspect
+from gradiometer.accuracy.scoring import Draw
 from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED, Error
 from gradiometer.workers.case_timing import blame
 from gradiometer.workers.channel import Answer
@@ -49,7 +49,7 @@ def score_case(
     if not timed:
         return []
     fast = [name for name in timed if (measured.call_s(name) or 0.0) <= UNTIMED_CALL_S]
-    fast = [name for name in fast if measured.gradients.get(name, Gradient(None)).blob is not None]
+    fast = [name for name in fast if any(one.blob is not None for one in measured.gradients.get(name, ()))]
     kinds = dict.fromkeys((TIMED_DATA, *case.data))
     draws = [_Asked(data, seed, []) for data in kinds for seed in range(case.seeds)]
     draws = [draw for draw in draws if draw.data in case.data or draw.is_timed]
@@ -91,7 +91,7 @@ def _request(measured: MeasuredCase, draw: _Asked, exact_forms: list[str]) -> di
 def _recheck(
     measured: MeasuredCase, row: Error, worker: WorkerProcess, exact_forms: list[str], limits: TimeLimits
 ) -> Error:
-    """The row of the timed draw, refuted where its form is a suspect and its error in float64 is large too."""
+    """The row of the timed draw, refuted where its form is a suspect and another evaluation says so."""
     case, method = measured.case, row.cell_id.removeprefix(f"{measured.case.case_id}-")
     if method not in case.problem.forms(case.wrt) or not is_suspect(row, case.dtype):
         return row
@@ -100,10 +100,8 @@ def _recheck(
         answer, _ = worker.ask(request, limits.call_s)
     except (WorkerDied, WorkerFailed):
         return row
-    if answer["error"] is None or answer["error"] < LARGE:
-        return row
-    reason = f"relative error {answer['error']:.2g} in float64, which roundings cannot cause"
-    return replace(row, status="wrong", reason=reason)
+    reason = Recheck(**answer).refutation(row, case.dtype)
+    return row if reason is None else replace(row, status="wrong", reason=reason)
 
 
 def _rows(measured: MeasuredCase, asked: _Asked, outcome: Answer) -> list[Error]:
@@ -113,16 +111,19 @@ def _rows(measured: MeasuredCase, asked: _Asked, outcome: Answer) -> list[Error]
     facts = {"loss_finite": answer["loss_finite"], "input_hash": answer["input_hash"]}
     reference, bounds = scoring.reference_of(answer, blobs), scoring.bounds_of(answer, blobs)
     draw = Draw(asked.data, asked.seed, reference, bounds, facts)
-    gradients = measured.gradients if asked.is_timed else scoring.unpack(answer, blobs)
+    untimed = {} if asked.is_timed else scoring.unpack(answer, blobs)
     rows = []
     for name in measured.timed:
-        if name not in gradients:
-            rows.append(_unscored(measured, asked, name, asked.failures.get(name, TOO_SLOW)))
-            continue
-        gradient = gradients[name]
         if asked.is_timed:
-            gradient = replace(gradient, distinct_outputs=len(measured.hashes[name]))
-        rows.append(scoring.error_row(measured.run_id, name, measured.case, draw, gradient))
+            found = measured.gradients.get(name, [])
+            found = [replace(gradient, distinct_outputs=len(found)) for gradient in found]
+        else:
+            found = [untimed[name]] if name in untimed else []
+        if found:
+            scored = [scoring.error_row(measured.run_id, name, measured.case, draw, gradient) for gradient in found]
+            rows.append(scoring.worst_row(scored))
+        else:
+            rows.append(_unscored(measured, asked, name, asked.failures.get(name, TOO_SLOW)))
     return rows
 
 

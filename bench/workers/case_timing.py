@@ -27,7 +27,7 @@ def _time_share(
     while asked := measured.remaining:
         request = {
             "do": "time", "case": case.request(), "case_id": case.case_id, "process": process, "methods": asked,
-            "budget_s": budget_s, "return_gradients": not measured.gradients,
+            "budget_s": budget_s, "known": measured.known_hashes,
         }  # fmt: skip
         try:
             answer = workers[process].ask(request, limits.call_s)
@@ -75,6 +75,20 @@ def count_cost_of_case(measured: MeasuredCase, worker: WorkerProcess, limits: Ti
         answer, _ = ask_again(worker, request, limits.cost_s)
         measured.flops, measured.read = answer["flops"], answer["read"]
         measured.peaks |= answer["peak_memory_bytes"]
+
+
+def find_stored_results(measured: MeasuredCase, worker: WorkerProcess, limits: TimeLimits) -> None:
+    """Find the timed forms that return stored results, in a worker that timed them; they have failed as `wrong`.
+
+    If the worker dies, none is found: the death is noticed where the form's gradient is scored.
+    """
+    forms = [name for name in measured.timed if name in measured.case.problem.forms(measured.case.wrt)]
+    if not forms:
+        return
+    request = {"do": "repeat", "case": measured.case.request(), "methods": forms}
+    with contextlib.suppress(WorkerDied, WorkerFailed):
+        answer, _ = worker.ask(request, limits.call_s)
+        measured.stored |= answer["stored"]
 
 
 def peak_rates_of(plan: Plan, workers: Sequence[WorkerProcess], limits: TimeLimits) -> list[dict[str, Any]] | None:

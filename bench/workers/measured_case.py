@@ -29,8 +29,12 @@ class MeasuredCase:
     peaks: dict[str, int] = field(default_factory=dict)
     flops: dict[str, int | None] = field(default_factory=dict)
     read: dict[str, int | None] = field(default_factory=dict)
-    hashes: dict[str, set[int]] = field(default_factory=dict)
-    gradients: dict[str, Gradient] = field(default_factory=dict)
+    gradients: dict[str, list[Gradient]] = field(default_factory=dict)
+    """Method → the different gradients that its timed calls returned, in all workers."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """Method → what is unusual about how it returns its gradient, although the gradient may be right."""
+    stored: dict[str, str] = field(default_factory=dict)
+    """Form → why its result is a stored one. Such a form is wrong."""
     wall_s: dict[str, list[float]] = field(default_factory=dict)
     """Method → wall-clock samples, in seconds."""
     numerics: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +52,14 @@ class MeasuredCase:
     def failure_of(self, method: str) -> tuple[str, str] | None:
         """Status and reason, if the method failed or all shares were lost."""
         return self.failures.get(method) or (self.lost if method in self.methods and method not in self.timed else None)
+
+    @property
+    def known_hashes(self) -> dict[str, list[str]]:
+        """Method → the hashes of the gradients that a worker need not return again."""
+        return {
+            name: [one.output_hash for one in found if one.output_hash is not None]
+            for name, found in self.gradients.items()
+        }
 
     def call_s(self, method: str) -> float | None:
         """Median wall-clock time of a call."""
@@ -76,7 +88,7 @@ class MeasuredCase:
             self.setup_s.setdefault(name, []).append(seconds)
         for name, peak in found["peak_memory_bytes"].items():
             self.peaks[name] = max(peak, self.peaks.get(name, 0))
-        for name, hashes in found["hashes"].items():
-            self.hashes.setdefault(name, set()).update(hashes)
-        if not self.gradients:
-            self.gradients = scoring.unpack({**found, "failures": {}}, blobs)
+        self.notes |= found["notes"]
+        remaining = iter(blobs)
+        for name, returned in found["gradients"].items():
+            self.gradients.setdefault(name, []).extend(scoring.unpack_new(returned, remaining))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +35,24 @@ class WorkerState:
         case = request["case"]
         self.configure(case["threads"], case["numerics"])
         return CaseInstance(self.problems[case["problem"]], case, data, seed)
+
+
+def pack_all(
+    gradients: Mapping[str, Sequence[Any]], point: tuple[torch.Tensor, ...], known: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, Any], list[bytes]]:
+    """All gradients of each method as `pack` gives one. Those whose hash is `known` have no bytes."""
+    returned: dict[str, Any] = {}
+    blobs = []
+    for name, found in gradients.items():
+        returned[name] = []
+        for gradient in found:
+            why = mismatch(gradient, point)
+            hash_ = None if why else digest_of(gradient)
+            is_new = why is None and hash_ not in known.get(name, ())
+            returned[name].append({"mismatch": why, "hash": hash_, "is_new": is_new})
+            if is_new:
+                blobs.append(bits_of(gradient))
+    return returned, blobs
 
 
 def pack(gradients: Mapping[str, Any], point: tuple[torch.Tensor, ...]) -> tuple[dict[str, Any], list[bytes]]:

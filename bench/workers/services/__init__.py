@@ -8,7 +8,8 @@ from typing import Any
 
 from gradiometer.workers.channel import Answer
 from gradiometer.workers.services.count import cost_of_methods, flops_of_methods, rates_of_machine
-from gradiometer.workers.services.score import recheck, score_draw
+from gradiometer.workers.services.repeat import find_stored_results
+from gradiometer.workers.services.score import recheck_form, score_draw
 from gradiometer.workers.services.time import time_callables, time_methods
 from gradiometer.workers.services.upkeep import load_problems, release_memory
 from gradiometer.workers.services.verify import verify_forms
@@ -22,8 +23,9 @@ SERVICES: dict[str, Callable[[WorkerState, dict[str, Any]], Answer]] = {
     "measure": time_callables,
     "count": flops_of_methods,
     "cost": cost_of_methods,
+    "repeat": find_stored_results,
     "score": score_draw,
-    "recheck": recheck,
+    "recheck": recheck_form,
     "release": release_memory,
 }
 """The `do` of a request → the function that answers it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from gradiometer.accuracy.refutation import float64_error
+from gradiometer.accuracy.refutation import recheck
 from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED
 from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import REFERENCE, Answer
@@ -45,15 +46,15 @@ def score_draw(state: WorkerState, request: dict[str, Any]) -> Answer:
     return answer, [*blobs, *(bound.tobytes() for bound in bounds.values()), *(part.tobytes() for part in parts)]
 
 
-def recheck(state: WorkerState, request: dict[str, Any]) -> Answer:
-    """The error of one form in float64 at the timed draw: `error`, None where it cannot be judged."""
+def recheck_form(state: WorkerState, request: dict[str, Any]) -> Answer:
+    """The errors of one form evaluated again at the timed draw: the fields of `Recheck`."""
     instance = state.instance(request, TIMED_DATA, TIMED_SEED)
     dims, dtype, form = instance.case["dims"], instance.case["dtype"], instance.forms[request["method"]]
     state.watch.enter(REFERENCE)
     problem, wrt, inputs = instance.problem, instance.wrt, instance.rounded
     reference = state.references.of(problem, wrt, dims, inputs, dtype, request["exact_forms"])
     state.watch.enter(0)
-    return {"error": float64_error(form, inputs, instance.case["device"], reference)}, []
+    return asdict(recheck(problem, form, inputs, instance.case["device"], reference)), []
 
 
 def _bounds(state: WorkerState, instance: CaseInstance, methods: list[str]) -> dict[str, Any]:

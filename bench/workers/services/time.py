@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +11,6 @@ from typing import Any
 
 import torch
 
-from gradiometer.accuracy.gradients import bits_of
 from gradiometer.cost import memory
 from gradiometer.machine import interference, numerics
 from gradiometer.methods import Make
@@ -26,7 +24,8 @@ from gradiometer.timing.preparation import timed_preparation
 from gradiometer.workers.case_instance import CaseInstance
 from gradiometer.workers.channel import NO_CANDIDATE, Answer
 from gradiometer.workers.failures import failure_of
-from gradiometer.workers.state import WorkerState, pack
+from gradiometer.workers.outputs import Outputs
+from gradiometer.workers.state import WorkerState, pack_all
 from gradiometer.workers.state_guard import StateGuard
 from gradiometer.workers.worker_setup import freeze_gc
 
@@ -67,7 +66,8 @@ def _share(state: WorkerState, request: dict[str, Any], check_blocks: bool) -> A
     prepared = _prepare(state, instance, names, guard, case["device"] == "cuda")
     visits = _Visits(state, names, guard, check_blocks)
     rng = random.Random(f"{request['case_id']} {request['process']}")
-    engine = Engine(prepared.makes, BASELINE, clocks, rng, visits.enter, failure_of, visits.observe)
+    outputs = Outputs(instance.inputs.values())
+    engine = Engine(prepared.makes, BASELINE, clocks, rng, visits.enter, failure_of, outputs.add, visits.end_segment)
     visits.engine = engine
     if prepared.makes:
         engine.run(deadline)
@@ -77,13 +77,12 @@ def _share(state: WorkerState, request: dict[str, Any], check_blocks: bool) -> A
     failures = prepared.failures | {one.name: one.failure for one in candidates if one.failure}
     columns = engine.samples.columns
     columns["candidate"] = [names.index(name) for name in columns["candidate"]]
-    wanted = request["return_gradients"]
-    results = {one.name: one.result for one in candidates if wanted and one.name not in failures}
-    returned, blobs = pack(results, instance.point)
+    kept = {name: found for name, found in outputs.kept.items() if name not in failures}
+    returned, blobs = pack_all(kept, instance.point, request["known"])
     answer = {
         "samples": columns, "segments": engine.segments, "failures": failures, "setup_s": prepared.setup_s,
         "numerics": numerics.switches(), "peak_memory_bytes": prepared.peaks, "gradients": returned,
-        "hashes": {name: sorted(map(zlib.crc32, found)) for name, found in visits.outputs.items()},
+        "notes": {name: note for name, note in outputs.notes.items() if name in instance.forms},
     }  # fmt: skip
     return answer, blobs
 
@@ -141,8 +140,6 @@ class _Visits:
         self._index = {name: index for index, name in enumerate(names)}
         self._unchecked = set(names)
         self._last: str | None = None
-        self.outputs: dict[str, list[bytes]] = {name: [] for name in names}
-        """Method → the bits of the different gradients that its timed calls returned."""
 
     def enter(self, name: str) -> None:
         """The engine calls this method next."""
@@ -150,13 +147,6 @@ class _Visits:
             self._leave()
             self._last = name
         self._state.watch.enter(self._index[name])
-
-    def observe(self, name: str, result: Any) -> None:
-        """A segment has ended, in which this method's last timed call gave this result."""
-        self.end_segment()
-        bits = bits_of(result)
-        if bits not in self.outputs[name]:
-            self.outputs[name].append(bits)
 
     def end_segment(self) -> None:
         """Compare everything. Raises UnknownWriterError if the inputs changed by an unknown method."""

@@ -80,8 +80,8 @@ def scored(tmp_path_factory):
         forms = {one: form for one, form in problem.forms("x").items() if (one, dtype) != ("crashing", "float64")}
         measured = MeasuredCase("run", case, list(forms))
         for one, form in forms.items():
-            measured.gradients[one] = Gradient(bits_of(form.call(**inputs)))
-            measured.hashes[one], measured.wall_s[one] = {1}, [1e-3]
+            measured.gradients[one] = [Gradient(bits_of(form.call(**inputs)))]
+            measured.wall_s[one] = [1e-3]
         rows = score_case(measured, [worker], [], LIMITS)
         return {row.cell_id.removeprefix(f"{case.case_id}-"): row.status for row in rows}
 

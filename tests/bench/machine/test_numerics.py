@@ -46,7 +46,7 @@ def ask(name, methods=("autograd",)):
     }  # fmt: skip
     return {
         "do": "time", "case": case, "case_id": "c", "process": 0, "methods": list(methods), "budget_s": 0.01,
-        "return_gradients": False,
+        "known": {},
     }  # fmt: skip
 
 

@@ -148,10 +148,17 @@ def test_visiting_is_called_before_a_candidate(machine, measured):
     assert run.samples.columns["candidate"]
 
 
-def test_the_last_result_of_every_segment_is_observed(machine, measured):
-    seen = []
-    run = measured(machine.taking(autograd=40e-6), observe=lambda name, result: seen.append((name, result)))
-    assert seen == [("autograd", "autograd")] * len(run.segments)
+def test_the_last_result_of_every_block_is_observed_before_anything_else_runs(machine, measured):
+    seen, ends = [], []
+
+    def observe(name, result):
+        assert machine.last == name == result
+        seen.append(name)
+
+    run = measured(machine.taking(autograd=40e-6, other=50e-6), observe=observe, ended=lambda: ends.append(len(seen)))
+    assert len(seen) >= len(run.samples.columns["candidate"])
+    assert set(seen) == {"autograd", "other"}
+    assert len(ends) == len(run.segments)
 
 
 def test_a_width_on_target_ends_a_measurement_early_but_not_before_enough_segments(machine, measured):

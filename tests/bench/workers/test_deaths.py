@@ -77,7 +77,8 @@ def timed(request, failures=()):
     }  # fmt: skip
     answer = {
         "samples": columns, "segments": [], "failures": failed, "setup_s": {}, "numerics": {}, "peak_memory_bytes": {},
-        "hashes": {name: [1] for name in names}, "gradients": {name: {"mismatch": None, "hash": "x"} for name in names},
+        "notes": {},
+        "gradients": {name: [{"mismatch": None, "hash": f"{name}", "is_new": True}] for name in names},
     }  # fmt: skip
     return answer, [bytes(4)] * len(names)
 
@@ -174,7 +175,7 @@ def scored(request):
     gradients = {name: {"mismatch": None, "hash": "x"} for name in request["methods"]}
     answer = {
         "gradients": gradients, "failures": {}, "loss_finite": True, "input_hash": "h", "bounds": [],
-        "reference": {"kind": "integer", "radius_ulp": 0.0, "is_reliable": True, "parts": 2},
+        "reference": {"kind": "integer", "radius_ulp": 0.0, "is_reliable": True, "refused": None, "parts": 2},
     }  # fmt: skip
     zeros = np.zeros(entries := 4)
     return answer, [*[bytes(4 * entries)] * len(gradients), zeros.tobytes(), zeros.tobytes()]
@@ -182,8 +183,7 @@ def scored(request):
 
 def scores(measured, *scripts):
     measured.wall_s = {name: [1e-5] for name in METHODS}
-    measured.hashes = {name: {1} for name in METHODS}
-    measured.gradients = {name: Gradient(bytes(16), "x") for name in METHODS}
+    measured.gradients = {name: [Gradient(bytes(16), "x")] for name in METHODS}
     errors = score_case(measured, [ScriptedWorker(scored, *script) for script in scripts], [], LIMITS)
     assert len(errors) == len(METHODS) * 4
     return {(e.cell_id.rpartition("-")[2], e.data, e.seed): e for e in errors if e.status != "ok"}
@@ -231,7 +231,8 @@ def test_larger_sizes_are_skipped_after_a_crash_of_the_method_only(run, index, l
 def test_a_failed_write_ends_the_run_and_measures_nothing_again(run, monkeypatch):
     one = run(lambda request: timed(request) if request["do"] == "time" else scored(request))
     monkeypatch.setattr("gradiometer.run.score_case", lambda *_: [])
-    monkeypatch.setattr("gradiometer.run.count_cost_of_case", lambda *_: None)
+    for service in ("count_cost_of_case", "find_stored_results"):
+        monkeypatch.setattr(f"gradiometer.run.{service}", lambda *_: None)
     timings = []
     monkeypatch.setattr("gradiometer.run.time_case", lambda *a: timings.append(case_timing.time_case(*a)))
 

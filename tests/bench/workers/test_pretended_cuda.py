@@ -58,7 +58,7 @@ def answer_on_cuda(monkeypatch):
         state = WorkerState(Watch())
         state.problems["linear_autoencoder"] = shipped("linear_autoencoder").problem
         request = {"case": case, "case_id": "c", "process": 0, "methods": ["factored", "autograd"]}
-        answer, _ = time_methods(state, request | {"budget_s": 0.1, "return_gradients": False})
+        answer, _ = time_methods(state, request | {"budget_s": 0.1, "known": {}})
         return answer
 
     remembered = (clocks.flush_of, clocks.spin_rate)

@@ -40,7 +40,7 @@ def request(*methods):
     }  # fmt: skip
     return {
         "do": "time", "case": case, "case_id": "c", "process": 0, "methods": list(methods), "budget_s": 0.01,
-        "return_gradients": True,
+        "known": {},
     }  # fmt: skip
 
 
