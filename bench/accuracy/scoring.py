@@ -156,7 +156,8 @@ def _judged(row: Mapping[str, Any], computed: Array, case: Case, method: str, dr
         error = (computed - reference.hi) - reference.lo
         if exceeds_bound(error, draw.bounds[method], reference):
             measured = "measured error" if row["rel_fro"] is None else f"measured relative error {row['rel_fro']:.2g}"
-            return "wrong", f"{measured} is {row['bound_share']:.2g} times the worst-case rounding bound"
+            times = "beyond" if math.isinf(row["bound_share"]) else f"{row['bound_share']:.2g} times"
+            return "wrong", f"{measured} is {times} the worst-case rounding bound"
     may_be_zeroed = reference.is_reliable and not reference.refused and case.family(method) != "numeric"
     if may_be_zeroed and metrics.is_zeroed(computed, reference.hi, dtype, reference.terms):
         count = f"{row['n_zeroed']} of {len(computed)} entries are zero though the true values are not"

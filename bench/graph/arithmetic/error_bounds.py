@@ -188,11 +188,14 @@ def sum_over(rounding: Rounding, x: Bounded, dims: Any = None, keepdim: bool = F
     return bounded(rounding, value, rounded(rounding, value, carried), terms=count)
 
 
-def square(rounding: Rounding, x: Any, exponent: Any) -> Bounded:
-    """x² as a product. Raises UnknownOperationError for other powers."""
-    if exponent != 2:
+def power(rounding: Rounding, x: Any, exponent: Any) -> Bounded:
+    """x, x² and x³ as products. Raises UnknownOperationError for other powers."""
+    if isinstance(exponent, Bounded) or exponent not in (1, 2, 3):
         raise UnknownOperationError("no error bound is known for this power")
-    return multiply(rounding, x, x)
+    found = constant(rounding, x)
+    for _ in range(int(exponent) - 1):
+        found = multiply(rounding, found, x)
+    return found
 
 
 def function(f: Callable[[Array], Array], spread: Callable[[Rounding, Bounded], Array]) -> Callable[..., Bounded]:
@@ -233,7 +236,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "mm": mm,
     "mul": multiply,
     "neg": lambda rounding, x: replace(x, value=-x.value),
-    "pow": square,
+    "pow": power,
     "sub": partial(add, sign=-1.0),
     "sum": sum_over,
     "tanh": function(np.tanh, lambda rounding, x: x.error),

@@ -30,8 +30,8 @@ class _Counting(TorchDispatchMode):
     """Counts the operations that PyTorch runs."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.count: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += 1
@@ -86,6 +86,7 @@ def _copies(inputs: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _operations(call: Call) -> int:
     """The number of operations of one call."""
-    with _Counting() as counting:
+    counting = _Counting()
+    with counting:
         call()
     return counting.count
