@@ -264,12 +264,14 @@ def _is_constant(node: Node) -> bool:
 
 
 def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) -> list[Any]:
-    """The outputs of the graph over an arithmetic, one value each; tensors in `inputs` are lifted exactly.
+    """The outputs of the graph over an arithmetic, one value each; floating tensors in `inputs` are lifted exactly.
+
+    Integer and boolean inputs are labels, positions and masks; PyTorch computes with them.
 
     Raises UnknownOperationError, which names the operation, the function and the table to extend, and UndecidedError
     where a comparison of enclosures cannot be decided.
     """
-    lifted = [arithmetic.lift(value) if isinstance(value, torch.Tensor) else value for value in inputs]
+    lifted = [arithmetic.lift(value) if has_cotangent(value) else value for value in inputs]
     with torch.no_grad():
         try:
             result = _Evaluator(graph, arithmetic).run(*lifted, enable_io_processing=False)

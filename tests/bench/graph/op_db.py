@@ -28,8 +28,10 @@ from tests.bench.graph.op_agreement import DisagreementError, check
 
 SAMPLES = 4
 """Samples for each operation, spread over those that are small enough."""
-MOST_SAMPLES, MOST_ENTRIES = 60, 450
-"""Samples that are looked at, and the most entries that the inputs or the results of a small sample have."""
+MOST_SAMPLES, MOST_ENTRIES, LARGEST = 60, 450, 10_000
+"""Samples that are looked at, the most entries that inputs and results of a small sample have together, and the most
+entries of the one sample that is used where none is small.
+"""
 SECONDS = 20.0
 """Time limit for each operation."""
 STAGES = ("agrees", "excluded", "backward", "derivative", "forward", "samples", "time", "error")
@@ -66,6 +68,11 @@ class Sample:
     tensors: list[torch.Tensor]
     wrt: list[int]
 
+    @property
+    def entries(self):
+        """The number of entries of all inputs; the random weights have as many as the results."""
+        return sum(tensor.numel() for tensor in self.tensors)
+
 
 def _sample(op, found):
     """One sample of op_db. None where it is too large, has no derivative, or its value or derivative is not finite."""
@@ -73,7 +80,7 @@ def _sample(op, found):
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     tensors = [leaves[i].detach().clone() for i in places]
     wrt = [k for k, i in enumerate(places) if leaves[i].requires_grad and leaves[i].is_floating_point()]
-    if not wrt or sum(t.numel() for t in tensors) > MOST_ENTRIES or any(t.layout != torch.strided for t in tensors):
+    if not wrt or sum(t.numel() for t in tensors) > LARGEST or any(t.layout != torch.strided for t in tensors):
         return None
 
     def outputs(*given):
@@ -84,11 +91,11 @@ def _sample(op, found):
         result = op.gradcheck_wrapper(op.get_op(), x, *args, **kwargs)
         result = found.output_process_fn_grad(result) if found.output_process_fn_grad else result
         parts = [part for part in tree_flatten(result)[0] if isinstance(part, torch.Tensor)]
-        parts = [torch.view_as_real(part) if part.is_complex() else part for part in parts]
+        parts = [torch.view_as_real(part.resolve_conj()) if part.is_complex() else part for part in parts]
         return [part for part in parts if part.is_floating_point()]
 
     shapes = [part.shape for part in outputs(*tensors)]
-    if not shapes or sum(shape.numel() for shape in shapes) > MOST_ENTRIES:
+    if not shapes or sum(shape.numel() for shape in shapes) > LARGEST:
         return None
     generator = torch.Generator().manual_seed(len(tensors))
     weights = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
@@ -111,7 +118,7 @@ def _sample(op, found):
 def samples(op):
     """Up to SAMPLES small samples of an operation, and why there are fewer."""
     torch.manual_seed(0)
-    small, reason = [], "no sample is small, finite and differentiable"
+    usable, reason = [], "no sample is real, finite and differentiable"
     for found, _ in zip(op.sample_inputs("cpu", torch.float64, requires_grad=True), range(MOST_SAMPLES), strict=False):
         try:
             sample = _sample(op, found)
@@ -119,7 +126,10 @@ def samples(op):
             reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
             continue
         if sample is not None:
-            small.append(sample)
+            usable.append(sample)
+    small = [sample for sample in usable if sample.entries <= MOST_ENTRIES] or sorted(usable, key=Sample.entries.fget)[
+        :1
+    ]
     places = sorted({round(i * (len(small) - 1) / max(1, SAMPLES - 1)) for i in range(SAMPLES)}) if small else []
     return [small[i] for i in places], reason
 
