@@ -21,12 +21,14 @@ from gradiometer.graph.equal_nodes import merge_equal_nodes
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 MOVES = {
-    "_reshape_alias", "_unsafe_view", "alias", "as_strided", "as_strided_scatter", "cat", "clone", "constant_pad_nd",
-    "copy", "detach", "diag_embed", "diagonal", "diagonal_copy", "diagonal_scatter", "expand", "flip", "gather",
-    "index", "index_copy", "index_put", "index_select", "lift_fresh_copy",
-    "permute", "repeat", "roll", "rot90", "scatter", "select", "select_backward", "select_scatter", "slice",
-    "slice_backward", "slice_scatter", "split", "split_with_sizes", "squeeze", "stack", "t", "transpose",
-    "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "view", "where",
+    "_reshape_alias", "_unsafe_view", "alias", "alias_copy", "as_strided", "as_strided_copy", "as_strided_scatter",
+    "block_diag", "cat", "clone", "constant_pad_nd", "copy", "detach", "detach_copy", "diag_embed", "diagonal",
+    "diagonal_copy", "diagonal_scatter", "expand", "expand_copy", "flip", "gather", "index", "index_copy", "index_put",
+    "index_select", "lift_fresh_copy", "narrow_copy", "permute", "permute_copy", "repeat", "roll", "rot90", "scatter",
+    "select", "select_backward", "select_copy", "select_scatter", "slice", "slice_backward", "slice_copy",
+    "slice_scatter", "split", "split_with_sizes", "squeeze", "squeeze_copy", "stack", "t", "t_copy", "transpose",
+    "transpose_copy", "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "unsqueeze_copy", "view",
+    "view_copy", "where",
 }  # fmt: skip
 """Operations in which every output entry is an input entry or zero."""
 

@@ -52,8 +52,8 @@ def index_put(x: Array, indices: Any, values: Array, accumulate: bool = True) ->
 
 def scatter_add(x: Array, dim: int, index: torch.Tensor, source: Array) -> Array:
     """x with the entries of `source` added along a dimension at the positions in `index`."""
-    if not x.ndim:
-        return scatter_add(x.reshape(1), 0, index.reshape(-1), source.reshape(-1)).reshape(())
+    if not x.ndim or not index.dim():
+        return scatter_add(x.reshape(-1), 0, index.reshape(-1), source.reshape(-1)).reshape(x.shape)
     places = list(np.indices(index.shape))
     places[dim] = index.numpy()
     out = x.copy()

@@ -181,6 +181,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "amin": reduced_extreme(np.min),
     "atan": function(np.arctan, lambda x, y: 1 / (1 + x * x)),
     "bmm": bilinear(np.matmul),
+    "ceil": function(np.ceil, lambda x, y: np.zeros_like(x)),
     "clamp": clamp,
     "cos": function(np.cos, lambda x, y: np.sin(x)),
     "cosh": function(np.cosh, lambda x, y: np.sinh(x)),
@@ -190,6 +191,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "erf": function(_erf, lambda x, y: 2 / sqrt(pi) * np.exp(-x * x)),
     "exp": function(np.exp, lambda x, y: y),
     "expm1": function(np.expm1, lambda x, y: y + 1),
+    "floor": function(np.floor, lambda x, y: np.zeros_like(x)),
     "ge": compared(np.greater_equal),
     "gt": compared(np.greater),
     "index_put": _index_put,
@@ -222,6 +224,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "sub": lambda a, b, alpha=1: add(a, b, -alpha),
     "sum": linear(_sum),
     "tanh": function(np.tanh, lambda x, y: 1 - y * y),
+    "trunc": function(np.trunc, lambda x, y: np.zeros_like(x)),
 }
 
 MAGNITUDES = Arithmetic(

@@ -18,6 +18,7 @@ from gradiometer.graph.decompositions import (
     layers,
     linear_algebra,
     order,
+    resampling,
     special,
 )
 
@@ -26,6 +27,7 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     **special.DECOMPOSITIONS,
     **linear_algebra.DECOMPOSITIONS,
     **convolution.DECOMPOSITIONS,
+    **resampling.DECOMPOSITIONS,
     **indexing.DECOMPOSITIONS,
     **order.DECOMPOSITIONS,
     **layers.DECOMPOSITIONS,

@@ -24,7 +24,7 @@ BY_TORCH = (
     "leaky_relu_backward", "lerp", "log_sigmoid_backward", "log_sigmoid_forward", "logit", "masked_fill", "mse_loss",
     "mse_loss_backward", "native_layer_norm_backward", "nll_loss_backward", "nll_loss_forward", "norm", "rsub",
     "sigmoid_backward", "silu", "silu_backward", "smooth_l1_loss", "smooth_l1_loss_backward", "softplus",
-    "softplus_backward", "std_mean", "tanh_backward", "threshold", "threshold_backward", "var_mean", "xlogy",
+    "softplus_backward", "tanh_backward", "threshold", "threshold_backward", "xlogy",
 )  # fmt: skip
 
 
@@ -54,9 +54,10 @@ def extreme_of_all(reduce: Callable[..., Any]) -> Callable[[Tensor], Any]:
 
 
 def logsumexp(x: Tensor, dim: Sequence[int], keepdim: bool = False) -> Any:
-    """log Σ exp(x − max x) + max x. The shift keeps balls finite for large x."""
+    """log Σ exp(x − max x) + max x. The shift keeps float64 finite for large x; it is a constant for the derivative."""
     dims = _dims(x, dim)
-    largest = aten.amax(x, dims, True)
+    largest = aten.detach(aten.amax(x, dims, True))
+    largest = torch.where(largest == -torch.inf, torch.zeros_like(largest), largest)
     total = aten.log(aten.sum(aten.exp(x - largest), dims, True)) + largest
     return total if keepdim else total.reshape([n for d, n in enumerate(x.shape) if d not in dims])
 
@@ -71,6 +72,16 @@ def variance(x: Tensor, dim: Any = None, *, correction: Any = None, keepdim: boo
 def standard_deviation(x: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> Any:
     """The square root of the variance."""
     return aten.sqrt(variance(x, dim, correction=correction, keepdim=keepdim))
+
+
+def with_mean(spread: Callable[..., Any]) -> Callable[..., Any]:
+    """The variance or standard deviation, and the mean."""
+
+    def apply(x: Tensor, dim: Any = None, *, correction: Any = None, keepdim: bool = False) -> tuple[Any, Any]:
+        mean = aten.mean(x, _dims(x, dim), keepdim)
+        return spread(x, dim, correction=correction, keepdim=keepdim), mean
+
+    return apply
 
 
 def layer_norm(
@@ -114,6 +125,8 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.logsumexp.default: logsumexp,
     aten.var.correction: variance,
     aten.std.correction: standard_deviation,
+    aten.std_mean.correction: with_mean(standard_deviation),
+    aten.var_mean.correction: with_mean(variance),
     aten.native_layer_norm.default: layer_norm,
     aten.pow.Scalar: power_of_scalar,
     aten.fill.Scalar: torch.full_like,

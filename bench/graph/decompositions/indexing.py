@@ -27,7 +27,7 @@ def index_fill(x: Tensor, dim: int, index: Tensor, value: Any) -> Any:
     """x with slices along a dimension replaced by one number."""
     if not x.dim():
         return index_fill(x.reshape(1), 0, index, value).reshape(())
-    touched = torch.zeros(x.shape[dim], dtype=torch.bool).index_fill(0, index.reshape(-1), True)
+    touched = (torch.arange(x.shape[dim])[:, None] == index.reshape(-1)).any(1)
     touched = touched.reshape([-1 if d == dim % x.dim() else 1 for d in range(x.dim())])
     return aten.where(touched, torch.as_tensor(value, dtype=x.dtype), x)
 
@@ -106,6 +106,29 @@ def masked_scatter(x: Tensor, mask: Tensor, source: Tensor) -> Any:
     return aten.where(mask, aten.index(source.reshape(-1), [place]).reshape(x.shape), x)
 
 
+def masked_scatter_backward(g: Tensor, mask: Tensor, sizes: Any) -> Any:
+    """The cotangent of the source of `masked_scatter`."""
+    mask = mask.expand(g.shape).reshape(-1)
+    place = (mask.to(torch.int64).cumsum(0) - 1).clamp(min=0)
+    parts = aten.where(mask, g.reshape(-1), torch.zeros(mask.shape, dtype=g.dtype))
+    count = max(torch.Size(sizes).numel(), 1)
+    found = aten.index_put(torch.zeros(count, dtype=g.dtype), [place], parts, True)
+    return found[: torch.Size(sizes).numel()].reshape(sizes)
+
+
+def masked_select(x: Tensor, mask: Tensor) -> Any:
+    """The entries under the mask, in order."""
+    x, mask = torch.broadcast_tensors(x, mask)
+    return aten.index(x.reshape(-1), [mask.reshape(-1)])
+
+
+def unfold_backward(g: Tensor, sizes: Any, dim: int, size: int, step: int) -> Any:
+    """The cotangent of `Tensor.unfold`: overlapping windows are added."""
+    places = torch.arange(torch.Size(sizes).numel()).reshape(sizes).unfold(dim, size, step)
+    empty = torch.zeros(torch.Size(sizes).numel(), dtype=g.dtype)
+    return aten.index_put(empty, [places.reshape(-1)], g.reshape(-1), True).reshape(sizes)
+
+
 def embedding(
     weight: Tensor, index: Tensor, padding: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Any:
@@ -158,11 +181,30 @@ def embedding_bag(
     return out, bags, sizes, sizes
 
 
-def repeat_interleave(x: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None) -> Any:
-    """Every slice repeated; with a tensor of counts, their values at the recorded call."""
-    if dim is None:
-        x, dim = x.reshape(-1), 0
-    return aten.index_select(x, dim, torch.repeat_interleave(torch.arange(x.shape[dim]), repeats))
+def embedding_bag_backward(
+    g: Tensor, index: Tensor, offsets: Tensor, bags: Tensor, sizes: Tensor, chosen: Tensor, rows: int,
+    scale_grad_by_freq: bool, mode: int, sparse: bool, per_sample_weights: Tensor | None, padding: int = -1,
+) -> Any:  # fmt: skip
+    """The cotangent of the matrix of an embedding bag, from the tensors that `embedding_bag` returned."""
+    if mode == 2:
+        is_empty = (sizes == 0)[:, None]
+        places = aten.where(is_empty, torch.zeros_like(chosen), chosen)
+        empty = torch.zeros(rows, g.shape[1], dtype=g.dtype)
+        return aten.scatter_add(empty, 0, places, aten.where(is_empty, torch.zeros_like(g), g))
+    if mode == 1:
+        g = g / sizes.clamp(min=1)[:, None].to(g.dtype)
+    parts = aten.index(g, [bags])
+    if per_sample_weights is not None:
+        parts = parts * per_sample_weights[:, None]
+    return embedding_backward(parts, index, rows, padding, scale_grad_by_freq)
+
+
+def embedding_bag_weights_backward(
+    g: Tensor, weight: Tensor, index: Tensor, offsets: Tensor, bags: Tensor, mode: int, padding: int = -1
+) -> Any:
+    """The cotangent of the weights of each entry of an embedding bag."""
+    products = aten.sum(aten.index(g, [bags]) * aten.index(weight, [index]), [1])
+    return aten.where(index == padding, torch.zeros_like(products), products) if padding >= 0 else products
 
 
 def place_among(values: Any, boundaries: Tensor, is_right: bool, out_int32: bool) -> Any:
@@ -192,6 +234,9 @@ def searchsorted(
 DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten._embedding_bag.default: embedding_bag,
     aten._embedding_bag_forward_only.default: embedding_bag,
+    aten._embedding_bag_backward.default: embedding_bag_backward,
+    aten._embedding_bag_dense_backward.default: embedding_bag_backward,
+    aten._embedding_bag_per_sample_weights_backward.default: embedding_bag_weights_backward,
     aten.bucketize.Scalar: bucketize,
     aten.bucketize.Tensor: bucketize,
     aten.embedding.default: embedding,
@@ -201,14 +246,15 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.index_fill.int_Tensor: index_fill,
     aten.index_reduce.default: index_reduce,
     aten.masked_scatter.default: masked_scatter,
+    aten.masked_scatter_backward.default: masked_scatter_backward,
+    aten.masked_select.default: masked_select,
     aten.put.default: put,
-    aten.repeat_interleave.self_Tensor: repeat_interleave,
-    aten.repeat_interleave.self_int: repeat_interleave,
     aten.scatter.reduce: scatter_combined,
     aten.scatter.value_reduce: scatter_combined,
     aten.scatter_reduce.two: scatter_reduce,
     aten.searchsorted.Scalar: searchsorted,
     aten.searchsorted.Tensor: searchsorted,
     aten.take.default: take,
+    aten.unfold_backward.default: unfold_backward,
 }
 """Operation overload → its decomposition."""

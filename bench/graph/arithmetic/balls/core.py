@@ -113,7 +113,7 @@ def reduced(take: Callable[..., Array]) -> Callable[..., Array]:
     def over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
         axes = dims_of(x, dims)
         kept = [axis for axis in range(x.ndim) if axis not in axes]
-        rows = np.transpose(x, [*axes, *kept]).reshape(-1, *(x.shape[axis] for axis in kept))
+        rows = np.transpose(x, [*axes, *kept]).reshape(count_of(x, axes), *(x.shape[axis] for axis in kept))
         shape = [1 if axis in axes else n for axis, n in enumerate(x.shape) if keepdim or axis not in axes]
         return as_array(reduce(take, rows)).reshape(shape)
 
@@ -155,18 +155,21 @@ def sign(x: Array) -> Array:
     return entrywise(lambda a: arb(int(_is_greater(a, arb(0))) - int(_is_greater(arb(0), a))))(x)
 
 
+def _whole(rounded: arb) -> arb:
+    """The only integer in a ball of rounded numbers. Raises UndecidedError where it contains several."""
+    whole = rounded.unique_fmpz()
+    if whole is None and rounded.is_finite():
+        raise UndecidedError("an enclosure spans an integer, so its integer part cannot be decided")
+    return rounded if whole is None else arb(whole)
+
+
+def _truncated(a: arb) -> arb:
+    return arb(0) if abs(a) < 1 else _whole(a.floor() if a >= 0 else a.ceil())
+
+
 def integer_part(x: Array) -> torch.Tensor:
-    """Balls rounded towards zero. Raises UndecidedError where a ball contains numbers of two integer parts."""
-
-    def rounded(a: arb) -> int:
-        if abs(a) < 1:
-            return 0
-        whole = (a.floor() if a >= 0 else a.ceil()).unique_fmpz()
-        if whole is None:
-            raise UndecidedError("an enclosure spans an integer, so its integer part cannot be decided")
-        return int(whole)
-
-    return torch.from_numpy(np.asarray(entrywise(rounded)(x), dtype=np.int64))
+    """Balls rounded towards zero, as integers. Raises UndecidedError where a ball has numbers of two integer parts."""
+    return torch.from_numpy(np.asarray(entrywise(lambda a: int(_truncated(a).unique_fmpz()))(x), dtype=np.int64))
 
 
 def _is_infinite(a: arb) -> bool:
@@ -191,7 +194,7 @@ def is_largest(x: Array, dims: Any) -> torch.Tensor:
     kept = [axis for axis in range(x.ndim) if axis not in axes]
     order = [*kept, *axes]
     moved = np.transpose(x, order)
-    rows = moved.reshape(prod(x.shape[axis] for axis in kept), -1)
+    rows = moved.reshape(prod(x.shape[axis] for axis in kept), prod(x.shape[axis] for axis in axes))
     found = np.zeros(rows.shape, dtype=bool)
     for row, flags in zip(rows, found, strict=True):
         flags[_positions_of_largest(row.tolist())] = True
@@ -232,6 +235,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "amin": reduced(minimum),
     "atan": entrywise(methodcaller("atan")),
     "bmm": bmm,
+    "ceil": entrywise(lambda a: _whole(a.ceil())),
     "clamp": clamp,
     "cos": entrywise(methodcaller("cos")),
     "cosh": entrywise(methodcaller("cosh")),
@@ -241,6 +245,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "erf": entrywise(methodcaller("erf")),
     "exp": entrywise(methodcaller("exp")),
     "expm1": entrywise(methodcaller("expm1")),
+    "floor": entrywise(lambda a: _whole(a.floor())),
     "ge": decided(lambda a, b: not _is_greater(b, a)),
     "gt": decided(_is_greater),
     "index_put": index_put,
@@ -249,7 +254,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "isinf": decided(_is_infinite, 1),
     "isnan": decided(lambda a: bool(a.is_nan()), 1),
     "le": decided(lambda a, b: not _is_greater(a, b)),
-    "log": entrywise(methodcaller("log")),
+    "log": entrywise(lambda a: arb("-inf") if isinstance(a, arb) and a == 0 else a.log()),
     "log1p": entrywise(methodcaller("log1p")),
     "lt": decided(lambda a, b: _is_greater(b, a)),
     "maximum": maximum,
@@ -273,6 +278,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "sub": subtract,
     "sum": sum_over,
     "tanh": entrywise(methodcaller("tanh")),
+    "trunc": entrywise(_truncated),
 }
 
 
