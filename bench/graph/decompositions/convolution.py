@@ -62,7 +62,7 @@ def _positions(tables: Sequence[Table], sizes: Sequence[int]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(flat))
 
 
-def _windows(x: Tensor, places: Tensor, fill: float = 0.0) -> Tensor:
+def _windows(x: Tensor, places: Tensor, fill: float = 0.0) -> Any:
     """Windows (N, C, window entries, outputs) of images (N, C, …)."""
     padding = torch.full((*x.shape[:2], 1), fill, dtype=x.dtype)
     flat = x.reshape(*x.shape[:2], prod(x.shape[2:]))
@@ -70,7 +70,7 @@ def _windows(x: Tensor, places: Tensor, fill: float = 0.0) -> Tensor:
     return found.reshape(*x.shape[:2], *places.shape)
 
 
-def _added(windows: Tensor, places: Tensor, sizes: Sequence[int]) -> Tensor:
+def _added(windows: Tensor, places: Tensor, sizes: Sequence[int]) -> Any:
     """Images (N, C, *sizes) with the entries of windows added at their positions; the adjoint of `_windows`."""
     empty = torch.zeros(*windows.shape[:2], prod(sizes) + 1, dtype=windows.dtype)
     found = aten.index_put(empty, [None, None, places], windows, True)
@@ -96,7 +96,7 @@ class _Geometry:
         self.places = _positions(tables, self.sizes)
         self.channels = weight.shape[1] * self.groups if self.is_transposed else weight.shape[0]
 
-    def columns(self, x: Tensor) -> Tensor:
+    def columns(self, x: Tensor) -> Any:
         """The windows as matrices (groups, channels of a group · kernel, N · outputs)."""
         n, channels = x.shape[:2]
         found = _windows(x, self.places).reshape(n, self.groups, channels // self.groups, *self.places.shape)
@@ -229,7 +229,8 @@ def max_unpool(rank: int, x: Tensor, index: Tensor, sizes: Sequence[int], *_: An
 
 def _counts(sizes: Sequence[int], tables: Sequence[Table], options: Sequence[Any]) -> Any:
     """The divisors of an average pooling, by output; options as PyTorch's, from the kernel on."""
-    kernel, stride, padding, _, includes_padding, divisor = (*options, *((), 0, False, True, None)[len(options) - 1 :])
+    given: list[Any] = [*options, *((), 0, False, True, None)[len(options) - 1 :]]
+    kernel, stride, padding, _, includes_padding, divisor = given
     if divisor is not None:
         return divisor
     counts = np.ones([1] * len(sizes), dtype=np.int64)
@@ -247,7 +248,8 @@ def _average(rank: int, x: Tensor, options: Sequence[Any], is_adaptive: bool) ->
         tables = list(map(_adaptive_table, sizes, _each(options[0], rank)))
         valid = (_positions(tables, sizes) > 0).sum(0)
         return tables, valid.double()
-    kernel, stride, padding, ceil = (*options, *((), 0, False)[len(options) - 1 :])[:4]
+    given: list[Any] = [*options, *((), 0, False)[len(options) - 1 :]]
+    kernel, stride, padding, ceil = given[:4]
     tables = _pooling(sizes, kernel, stride, padding, 1, ceil)
     return tables, _counts(sizes, tables, options)
 

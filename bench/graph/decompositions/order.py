@@ -39,7 +39,7 @@ def product_along(x: Tensor, dim: int, keepdim: bool = False, *, dtype: torch.dt
     return x.clone() if keepdim else x.squeeze(dim)
 
 
-def _scan(combine: Callable[[Tensor, Tensor], Tensor], x: Tensor, dim: int) -> Tensor:
+def _scan(combine: Callable[[Tensor, Tensor], Any], x: Tensor, dim: int) -> Any:
     """The first 1, 2, … entries combined along a dimension, by doubling (Hillis & Steele 1986)."""
     shift = 1
     while x.dim() and shift < x.shape[dim]:
@@ -55,7 +55,7 @@ def cumulative_product(x: Tensor, dim: int, *, dtype: torch.dtype | None = None)
     return _scan(torch.mul, _typed(x, dtype), dim) if x.is_floating_point() else NotImplemented
 
 
-def _log_add_exp(a: Tensor, b: Tensor) -> Tensor:
+def _log_add_exp(a: Tensor, b: Tensor) -> Any:
     """log(eᵃ + eᵇ). The shift keeps float64 finite for large entries; it is a constant for the derivative."""
     shift = aten.detach(aten.maximum(a, b))
     shift = torch.where(shift == -torch.inf, torch.zeros_like(shift), shift)

@@ -124,7 +124,7 @@ def nearest_weights(size: int, out: int, is_aligned: bool, factor: float | None,
     return [{min(int(np.floor((np.float32(i) + shift) * scale)), size - 1): Fraction(1)} for i in range(out)]
 
 
-def _product(x: Tensor, dim: int, weights: Weights, size: int, is_transposed: bool = False) -> Tensor:
+def _product(x: Tensor, dim: int, weights: Weights, size: int, is_transposed: bool = False) -> Any:
     """The product of one dimension of x with the matrix of weights, or with its transpose.
 
     Rows of integers are divided by their common denominator where float64 holds them; else the weights are rounded.

@@ -169,7 +169,13 @@ def _truncated(a: arb) -> arb:
 
 def integer_part(x: Array) -> torch.Tensor:
     """Balls rounded towards zero, as integers. Raises UndecidedError where a ball has numbers of two integer parts."""
-    return torch.from_numpy(np.asarray(entrywise(lambda a: int(_truncated(a).unique_fmpz()))(x), dtype=np.int64))
+
+    def whole(a: arb) -> int:
+        if (found := _truncated(a).unique_fmpz()) is None:
+            raise UndecidedError("an enclosure is not finite, so its integer part cannot be decided")
+        return int(found)
+
+    return torch.from_numpy(np.asarray(entrywise(whole)(x), dtype=np.int64))
 
 
 def _is_infinite(a: arb) -> bool:
