@@ -15,9 +15,7 @@ from torch.fx import GraphModule
 from gradiometer.graph.arithmetic.arrays import gather_entries
 from gradiometer.graph.arithmetic.balls import (
     complex_numbers,
-    convolution,
     core,
-    indexing,
     linear_algebra,
     order,
     special,
@@ -32,8 +30,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **core.OPERATIONS,
     **special.OPERATIONS,
     **linear_algebra.OPERATIONS,
-    **convolution.OPERATIONS,
-    **indexing.OPERATIONS,
     **order.OPERATIONS,
     **complex_numbers.OPERATIONS,
 }

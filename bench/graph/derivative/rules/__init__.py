@@ -11,9 +11,7 @@ from typing import Any
 
 from gradiometer.graph.derivative.rules import (
     complex_numbers,
-    convolution,
     core,
-    indexing,
     linear_algebra,
     order,
     special,
@@ -23,8 +21,6 @@ RULES: Mapping[str, Callable[..., Any]] = {
     **core.RULES,
     **special.RULES,
     **linear_algebra.RULES,
-    **convolution.RULES,
-    **indexing.RULES,
     **order.RULES,
     **complex_numbers.RULES,
 }

@@ -1,9 +1,0 @@
-"""Derivative rules of convolution and pooling."""
-
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from typing import Any
-
-RULES: Mapping[str, Callable[..., Any]] = {}
-"""Operation → its rule."""
