@@ -1,4 +1,4 @@
-"""Is each gradient right: the verdicts on the forms."""
+"""Is each gradient right: the verdicts on the forms, and what is unusual about how a right one is returned."""
 
 from __future__ import annotations
 
@@ -26,6 +26,19 @@ def correctness(view: View) -> list[Insight]:
     without = dict.fromkeys(case for case in forms[["problem", "wrt"]].itertuples(index=False, name=None))
     none = (Insight("no_verdicts", WARNING, Where(*case), {}) for case in without if case not in with_verdicts)
     return [*found, *none]
+
+
+def unusual(view: View) -> list[Insight]:
+    """`unusual` for each form that is right but has a `reason`: what is unusual about how it returns its gradient. Such
+    a form is not advised.
+    """
+    noted = analytic(view.cells)
+    noted = noted[(noted["status"] == "ok") & noted["reason"].notna() & noted["evidence"].isin(RIGHT)]
+    noted = noted.drop_duplicates(["problem", "wrt", "method"])
+    return [
+        Insight("unusual", WARNING, Where(problem, wrt), {"form": form, "reason": reason})
+        for problem, wrt, form, reason in noted[["problem", "wrt", "method", "reason"]].itertuples(index=False)
+    ]
 
 
 def _insight(row: Mapping[Hashable, Any]) -> Insight:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gradiometer.analysis.insights.cause import cause
-from gradiometer.analysis.insights.correctness import correctness
+from gradiometer.analysis.insights.correctness import correctness, unusual
 from gradiometer.analysis.insights.coverage import coverage
 from gradiometer.analysis.insights.crossover import crossings
 from gradiometer.analysis.insights.insight import Insight
@@ -21,6 +21,7 @@ from gradiometer.analysis.insights.view import View
 INSIGHTS: tuple[Callable[[View], list[Insight]], ...] = (
     coverage,
     correctness,
+    unusual,
     beyond_bound,
     recommendation,
     preparation,

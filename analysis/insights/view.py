@@ -40,8 +40,8 @@ class View:
     `cells`, in the order of the problems, has the columns of `work.with_limits`, `verdict` (the decision against
     autograd) and `evidence` (the level of a form's verdict, null for generic methods), and no times of wrong forms.
     `leading` are the cells of the dtype that sentences are about. `forms` are the leading cells of forms that may be
-    advised, with `is_fastest` and `behind`. `precision` has the columns of `frames.with_error` and of `scores.RANGE` on
-    uniform data, and `zeros`.
+    advised (not wrong, and nothing unusual about how they return their gradient), with `is_fastest` and `behind`.
+    `precision` has the columns of `frames.with_error` and of `scores.RANGE` on uniform data, and `zeros`.
     """
 
     run: Mapping[str, Any]
@@ -66,16 +66,19 @@ def view_of(frames: Frames) -> View:
     )
     cells = with_limits(cells, run.get("peak_rates"))
     precision = _precision(cells, frames.scores)
-    derivations = _with_refuted(derivations, precision)
+    derivations = _with_refuted(_with_wrong_cells(derivations, cells), precision)
     levels = derivations.set_index(["problem", "wrt", "form"])["level"]
     names = pd.MultiIndex.from_frame(cells[["problem", "wrt", "method"]])
     level = pd.Series(levels[~levels.index.duplicated()].reindex(names).to_numpy(object), cells.index)
     evidence = level.fillna(NOT_CHECKED).where(cells["family"] == "analytic", None)
-    wrong = (cells["status"] == "wrong") | (evidence == "wrong")
+    of_form = (cells["status"] == "wrong").groupby([cells[name] for name in ("problem", "wrt", "method")])
+    is_off = of_form.transform("any") & (cells["family"] == "analytic")
+    wrong = (cells["status"] == "wrong") | (evidence == "wrong") | is_off
     cells = cells.assign(evidence=evidence, **{name: cells[name].mask(wrong) for name in MEASURED})
     cells["verdict"] = decisions(cells)
     leading = cells[cells["dtype"] == cells.groupby(WHERE, sort=False)["dtype"].transform(leading_dtype)]
-    usable = (leading["family"] == "analytic") & (leading["status"] == "ok")
+    usable = (leading["family"] == "analytic") & (leading["status"] == "ok") & leading["reason"].isna()
+    usable &= ~wrong[leading.index]
     zeros = precision.loc[precision["zeros"], "cell_id"]
     forms = with_fastest(timed(leading[usable & ~leading["cell_id"].isin(zeros)]))
     sound = precision[~precision["cell_id"].isin(cells.loc[wrong, "cell_id"])]
@@ -93,6 +96,18 @@ def _precision(cells: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     on_uniform = scores.loc[scores["data"] == TIMED_DATA, [*CELL, *RANGE]]
     found = with_error(cells[columns], scores).merge(on_uniform, on=CELL, how="left")
     return found.assign(zeros=found["zero"].eq(True))
+
+
+def _with_wrong_cells(derivations: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """A form with a wrong cell is wrong, whatever was checked at other dimensions or in another dtype."""
+    wrong = cells[(cells["family"] == "analytic") & (cells["status"] == "wrong")]
+    reasons = wrong.drop_duplicates(["problem", "wrt", "method"]).set_index(["problem", "wrt", "method"])["reason"]
+    forms = pd.MultiIndex.from_frame(derivations[["problem", "wrt", "form"]])
+    is_new = forms.isin(reasons.index) & (derivations["level"] != "wrong").to_numpy()
+    measured = pd.Series(reasons.reindex(forms).to_numpy(object), derivations.index)
+    return derivations.assign(
+        level=derivations["level"].mask(is_new, "wrong"), diagnosis=derivations["diagnosis"].mask(is_new, measured)
+    )
 
 
 def _with_refuted(derivations: pd.DataFrame, precision: pd.DataFrame) -> pd.DataFrame:

@@ -53,6 +53,11 @@ def _reason(it: Insight) -> str:
     return text.short(it.numbers["reason"] or "no reason was recorded", 160).rstrip(".")
 
 
+def _unusual(them: Insights, wrts: int) -> Iterator[Statement]:
+    for reason, alike in by(them, _reason).items():
+        yield Statement("Not advised", f"{names(alike, them)} {reason}.", WARNING)
+
+
 def _beyond_bound(them: Insights, wrts: int) -> Iterator[Statement]:
     for method, alike in by(them, lambda it: it.numbers["method"]).items():
         worst = max(alike, key=lambda it: it.numbers["bound_share"])
@@ -229,6 +234,7 @@ RUN: dict[tuple[str, ...], Wording] = {("coverage",): _coverage, ("one_process",
 
 FIRST: dict[tuple[str, ...], Wording] = {
     ("right", "wrong", "not_checked", "no_verdicts"): _correctness,
+    ("unusual",): _unusual,
     ("beyond_bound",): _beyond_bound,
     ("use",): partial(_use, "Use"),
     ("no_form",): _no_form,

@@ -78,6 +78,8 @@ def unpack_new(returned: Sequence[Mapping[str, Any]], blobs: Iterator[bytes]) ->
     return found
 
 
+MOST_TIMES = 1e6
+"""Largest multiple of a bound that a reason gives as a number."""
 SEVERITY = ("ok", "zeroed", "nonfinite", "wrong")
 """Statuses of scored gradients, from best to worst."""
 
@@ -156,7 +158,7 @@ def _judged(row: Mapping[str, Any], computed: Array, case: Case, method: str, dr
         error = (computed - reference.hi) - reference.lo
         if exceeds_bound(error, draw.bounds[method], reference):
             measured = "measured error" if row["rel_fro"] is None else f"measured relative error {row['rel_fro']:.2g}"
-            times = "beyond" if math.isinf(row["bound_share"]) else f"{row['bound_share']:.2g} times"
+            times = f"{row['bound_share']:.2g} times" if row["bound_share"] < MOST_TIMES else "far beyond"
             return "wrong", f"{measured} is {times} the worst-case rounding bound"
     may_be_zeroed = reference.is_reliable and not reference.refused and case.family(method) != "numeric"
     if may_be_zeroed and metrics.is_zeroed(computed, reference.hi, dtype, reference.terms):

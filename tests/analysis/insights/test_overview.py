@@ -62,6 +62,26 @@ def test_verdicts_are_counted_and_a_wrong_form_is_never_best(frames):
     assert {best.form for best in row.best} == {"factored"}
 
 
+@pytest.mark.parametrize("verdicts", [{"textbook": "proved", "factored": "proved"}, {"factored": "exact"}])
+def test_a_form_with_a_wrong_cell_is_wrong_and_never_best_at_another_size(frames, verdicts):
+    of_form = frames.cells[["method", "size", "dtype"]]
+    is_off = (of_form == ["textbook", 128, "float16"]).all(axis=1)
+    assert is_off.any()
+    cells = frames.cells.assign(
+        status=frames.cells["status"].mask(is_off, "wrong"), reason=frames.cells["reason"].mask(is_off, "off")
+    )
+    row = one(frames, cells=cells, derivations=derivations(**verdicts))
+    assert {best.form for best in row.best} == {"factored"}
+    if "textbook" in verdicts:
+        assert row.wrong == {"textbook": "off"} and row.evidence == {"proved": 1, "wrong": 1}
+
+
+def test_a_form_with_something_unusual_is_right_but_not_best(frames):
+    noted = frames.cells["reason"].mask(frames.cells["method"] == "textbook", "returns one buffer")
+    row = one(frames, cells=frames.cells.assign(reason=noted), derivations=derivations(textbook="exact"))
+    assert {best.form for best in row.best} == {"factored"} and not row.wrong
+
+
 def test_an_unchecked_form_is_best_only_as_such(frames):
     row = one(frames, derivations=derivations(textbook="unchecked", factored="exact"))
     assert row.evidence == {"exact": 1, "not checked": 1} and list(row.unchecked) == ["textbook"]

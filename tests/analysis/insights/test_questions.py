@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gradiometer import analysis
-from gradiometer.analysis.insights.correctness import correctness
+from gradiometer.analysis.insights.correctness import correctness, unusual
 from gradiometer.analysis.insights.coverage import coverage
 from gradiometer.analysis.insights.launch_bound import launch_bound
 from gradiometer.analysis.insights.overflow import overflow
@@ -131,6 +131,15 @@ def test_verdicts_are_apart_and_a_form_without_one_is_not_checked(small):
     (wrong,) = found(correctness, small, derivations=derivations(textbook=("wrong", "off by 2")))[:1]
     assert (wrong.kind, wrong.numbers["reason"]) == ("wrong", "off by 2")
     assert [it.kind for it in found(correctness, small)] == ["no_verdicts"]
+
+
+def test_a_right_form_with_something_unusual_is_named(small):
+    noted = small.cells.assign(reason=small.cells["reason"].mask(small.cells["method"] == "textbook", "one buffer"))
+    rows = derivations(textbook=("proved", None), factored=("proved", None))
+    (named,) = found(unusual, small, cells=noted, derivations=rows)
+    assert named.numbers == {"form": "textbook", "reason": "one buffer"}
+    (use,) = found(recommendation, small, cells=noted, derivations=rows)
+    assert ranges(use) == [(8, 8, ("factored",))]
 
 
 def test_a_wrong_form_is_never_recommended_and_an_unchecked_one_is_marked(small):
