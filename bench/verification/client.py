@@ -27,17 +27,21 @@ def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, obj
 def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S) -> list[Verdict]:
     """Verdicts on all forms of a problem, torch's own derivative last in each wrt.
 
-    If the worker dies, each form of that wrt is verified alone, in a fresh worker. `limit_s` is the limit of a request.
+    If the worker dies, each form of that wrt is verified alone, in a fresh worker, and announced by a logged warning:
+    a form that hangs takes `limit_s` seconds, the limit of a request, once more.
     """
     found: list[Verdict] = []
+    name = source.problem.name
     for wrt in source.problem.wrts:
         forms = (*source.problem.forms(wrt), TORCH)
         try:
             found += _ask(source, worker, wrt, None, limit_s)
         except WorkerFailed as failure:
             found += [_unchecked(source, wrt, form, failure) for form in forms]
-        except WorkerDied:
-            for form in forms:
+        except WorkerDied as death:
+            log.warning("%s %s: %s; each of the %d forms is now verified alone", name, wrt, death, len(forms))
+            for place, form in enumerate(forms, 1):
+                log.warning("%s %s %s: verifying it (%d of %d)", name, wrt, form, place, len(forms))
                 try:
                     found += _ask(source, worker, wrt, form, limit_s)
                 except (WorkerFailed, WorkerDied) as failure:

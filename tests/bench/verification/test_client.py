@@ -60,6 +60,15 @@ def test_a_form_that_exceeds_its_limit_is_not_tried_again():
     assert worker.requests.count(("W1", FORMS[0])) == 1
 
 
+def test_forms_that_are_verified_alone_are_announced_one_by_one(caplog):
+    verdicts_on(SOURCE, ScriptedWorker({}))
+    assert not caplog.text
+    verdicts_on(SOURCE, ScriptedWorker({None: [killed()]}))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 + len(FORMS)
+    assert all(form in line for form, line in zip(FORMS, said[1:], strict=True))
+
+
 def test_every_request_has_the_limit_of_verification():
     worker = ScriptedWorker({None: [killed()], FORMS[0]: [killed()]})
     verdicts_on(SOURCE, worker, limit_s=7.0)
