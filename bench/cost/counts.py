@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from gradiometer.graph.flops import flops, without_data
+from gradiometer.graph.flops import flops
+from gradiometer.graph.modes import ShapesAlone
 from gradiometer.methods import METHODS, objective, prepare_form
 from gradiometer.problems import Problem
 from gradiometer.storage.schema import BASELINE
@@ -51,7 +52,7 @@ class Counts:
     def _once(self, key: Any, count: Callable[[], int]) -> int | None:
         if key not in self._known:
             try:
-                with without_data():
+                with ShapesAlone():
                     self._known[key] = count()
             except Exception:  # a problem's code may raise anything on tensors without data
                 self._known[key] = None

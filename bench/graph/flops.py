@@ -8,19 +8,17 @@ runs is counted, including a loss that the gradient does not need.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import prod
 from typing import Any
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from gradiometer.graph.decompositions import DECOMPOSITIONS
+from gradiometer.graph.modes import DispatchMode
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 REDUCTIONS = {
@@ -59,7 +57,7 @@ def _is_elementwise(packet: Any) -> bool:
     return any(torch.Tag.pointwise in getattr(packet, name).tags for name in packet.overloads())
 
 
-class _Count(TorchDispatchMode):
+class _Count(DispatchMode):
     """Sums `flops_of` over all operations that run inside it.
 
     An unknown operation is stored and raised at the end, because autograd's C++ code does not pass exceptions on.
@@ -83,13 +81,6 @@ class _Count(TorchDispatchMode):
         except UnknownOperationError as unknown:
             self.unknown = unknown
         return result
-
-
-@contextmanager
-def without_data() -> Iterator[None]:
-    """Tensors created inside have shapes and no data; constants from outside may be combined with them."""
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        yield
 
 
 def flops(call: Callable[[], Any]) -> int:

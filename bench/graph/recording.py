@@ -14,16 +14,16 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.fx import Graph, Node
 from torch.fx.node import map_aggregate
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradiometer.graph.decompositions import DECOMPOSITIONS
+from gradiometer.graph.modes import DispatchMode, ShapesAlone
 
 aten: Any = torch.ops.aten
 Tensor = torch.Tensor
@@ -63,7 +63,7 @@ class _PythonCalls(TorchFunctionMode):
             self.is_detaching = before
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(DispatchMode):
     """Writes every operation that runs inside it into `graph`.
 
     Tensors from outside become constants (buffers of `root`) with the values that they have at their first use.
@@ -88,11 +88,6 @@ class Recorder(TorchDispatchMode):
         calls.recorder = self
         for i, tensor in enumerate(inputs):
             self._varying.add(self._name(self.graph.placeholder(f"x{i}"), tensor))
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """False, because true makes PyTorch import its compiler, which takes seconds, at the first operation."""
-        return False
 
     def is_varying(self, tensor: Any) -> bool:
         """Whether a tensor depends on the inputs."""
@@ -279,7 +274,7 @@ def record(function: Callable[..., Any], inputs: Sequence[Tensor], with_data: bo
     with ExitStack() as stack:
         stack.enter_context(by_definition())
         if not with_data:
-            mode = stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+            mode = stack.enter_context(ShapesAlone())
             inputs = [mode.from_tensor(tensor) for tensor in inputs]
         calls = _PythonCalls()
         recorder = Recorder(inputs, calls)

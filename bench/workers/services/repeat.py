@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from gradiometer.graph.modes import DispatchMode
 from gradiometer.methods import Call, prepare_form
 from gradiometer.storage.schema import TIMED_DATA, TIMED_SEED
 from gradiometer.workers.case_instance import CaseInstance
@@ -26,7 +26,7 @@ from gradiometer.workers.state_guard import StateGuard
 OTHER_SEED = TIMED_SEED + 1
 
 
-class _Counting(TorchDispatchMode):
+class _Counting(DispatchMode):
     """Counts the operations that PyTorch runs."""
 
     def __init__(self) -> None:
