@@ -163,8 +163,7 @@ class _Evaluator(Interpreter):
 
     def _unknown(self, target: Any) -> UnknownOperationError:
         return UnknownOperationError(
-            f"the exact checker does not support {target} in {self.function} yet; "
-            f"a rule for it belongs in {self.arithmetic.table}"
+            f"no exact evaluation is known for {target} in {self.function} ({self.arithmetic.name})"
         )
 
     def _number(self, leaf: Any) -> Any:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from gradiometer.problems import Source
+from gradiometer.verification.coverage.dimensions import new_seed
 from gradiometer.verification.verdict import TORCH, Verdict
 from gradiometer.workers.processes import WorkerDied, WorkerFailed, WorkerProcess, ask_again
 
@@ -24,34 +25,38 @@ def load_request(sources: Iterable[Source], devices: list[str]) -> dict[str, obj
     return {"problems": entries, "devices": devices}
 
 
-def verdicts_on(source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S) -> list[Verdict]:
+def verdicts_on(
+    source: Source, worker: WorkerProcess, limit_s: float = LIMIT_S, seed: int | None = None
+) -> list[Verdict]:
     """Verdicts on all forms of a problem, torch's own derivative last in each wrt.
 
-    If the worker dies, each form of that wrt is verified alone, in a fresh worker, and announced by a logged warning:
-    a form that hangs takes `limit_s` seconds, the limit of a request, once more.
+    `seed` determines dimensions and points; by default it is drawn anew. If the worker dies, each form of that wrt is
+    verified alone, in a fresh worker, and announced by a logged warning: a form that hangs takes `limit_s` seconds, the
+    limit of a request, once more.
     """
+    seed = new_seed(source.sha256) if seed is None else seed
     found: list[Verdict] = []
     name = source.problem.name
     for wrt in source.problem.wrts:
         forms = (*source.problem.forms(wrt), TORCH)
         try:
-            found += _ask(source, worker, wrt, None, limit_s)
+            found += _ask(source, worker, wrt, None, limit_s, seed)
         except WorkerFailed as failure:
-            found += [_unchecked(source, wrt, form, failure) for form in forms]
+            found += [_unchecked(source, wrt, form, failure, seed) for form in forms]
         except WorkerDied as death:
             log.warning("%s %s: %s; each of the %d forms is now verified alone", name, wrt, death, len(forms))
             for place, form in enumerate(forms, 1):
                 log.warning("%s %s %s: verifying it (%d of %d)", name, wrt, form, place, len(forms))
                 try:
-                    found += _ask(source, worker, wrt, form, limit_s)
+                    found += _ask(source, worker, wrt, form, limit_s, seed)
                 except (WorkerFailed, WorkerDied) as failure:
-                    found.append(_unchecked(source, wrt, form, failure))
+                    found.append(_unchecked(source, wrt, form, failure, seed))
     return found
 
 
-def _ask(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limit_s: float) -> list[Verdict]:
+def _ask(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limit_s: float, seed: int) -> list[Verdict]:
     """Verdicts on one form or on all of them (None). If a worker is killed, one form alone is asked for again."""
-    request = {"do": "verify", "problem": source.problem.name, "wrt": wrt, "form": form}
+    request = {"do": "verify", "problem": source.problem.name, "wrt": wrt, "form": form, "seed": seed}
     answer, _ = worker.ask(request, limit_s) if form is None else ask_again(worker, request, limit_s)
     verdicts = [Verdict(**verdict) for verdict in answer["verdicts"]]
     for verdict in verdicts:
@@ -60,5 +65,5 @@ def _ask(source: Source, worker: WorkerProcess, wrt: str, form: str | None, limi
     return verdicts
 
 
-def _unchecked(source: Source, wrt: str, form: str, failure: Exception) -> Verdict:
-    return Verdict(source.problem.name, wrt, form, "unchecked", None, 0, "", str(failure))
+def _unchecked(source: Source, wrt: str, form: str, failure: Exception, seed: int) -> Verdict:
+    return Verdict(source.problem.name, wrt, form, "unchecked", None, 0, "", str(failure), seed=seed)

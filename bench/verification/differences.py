@@ -60,3 +60,9 @@ def agreeing_digits(gaps: Sequence[Balls], scale: Sequence[Array], precision: in
     if worst.is_zero():
         return most
     return min(most, max(0.0, -float(worst.log() / arb(10).log())))
+
+
+def largest_share(gaps: Sequence[Balls], scale: Sequence[Array]) -> float:
+    """The largest |difference| / scale, as a float64; infinite where a difference is not finite."""
+    shares = [float(gap.abs_upper() / b) if gap.is_finite() else math.inf for gap, b in _pairs(gaps, scale)]
+    return max(shares, default=0.0)

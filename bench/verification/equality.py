@@ -11,7 +11,7 @@ from flint import arb, ctx
 
 from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.evaluate import UndecidedError
-from gradiometer.graph.trace import UnknownOperationError
+from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.verification.differences import (
     Array,
     Balls,
@@ -19,14 +19,16 @@ from gradiometer.verification.differences import (
     all_finite,
     all_zero,
     differences,
+    largest_share,
     some_nonzero,
 )
 from gradiometer.verification.functions import UncheckableError
-from gradiometer.verification.instance import PRECISION, Instance, TracedGradient
+from gradiometer.verification.instance import PRECISION, Instance, Wrt
 from gradiometer.verification.sample_points import INTEGER_BITS, Point
+from gradiometer.verification.traced import Traced
 
-LAST_PRECISION = 4096
-"""Bits of the last evaluation in balls; the precision starts at PRECISION and doubles."""
+LAST_PRECISION = 2048
+"""Bits of the last evaluation in balls; the precision doubles until then."""
 WIDENED_SHARE = {53: 2.0**-40, 24: 2.0**-18}
 """Bits of the coarsest rounded constant → the largest radius, relative to the scale, at which a difference with widened
 constants is conclusive. A constant that is multiplied by a huge factor makes the radius larger and excuses nothing.
@@ -38,6 +40,7 @@ class Comparison:
     """A gradient (`found`) and the exact derivative (`exact`) at one point, and their differences (`gaps`).
 
     `scale` is the unit of each difference, the sum of absolute terms; `verdict` and `digits` are as in `Verdict`.
+    `has_constants`: the verdict is `agrees` because rounded constants explain the difference.
     """
 
     verdict: str
@@ -48,46 +51,82 @@ class Comparison:
     exact: list[Balls]
     gaps: list[Balls]
     scale: list[Array]
+    has_constants: bool = False
 
 
-def compare(instance: Instance, wrt: tuple[str, ...], form: TracedGradient, point: Point) -> Comparison:
-    """Compare at one point, with increasing precision until the verdict is certain.
+def compare(instance: Instance, wrt: Wrt, form: Traced, point: Point) -> Comparison:
+    """Compare at one point: in balls with increasing precision, then in high precision that is not rigorous.
 
-    Raises UncheckableError where the balls stay too wide for a verdict.
+    Raises UncheckableError where neither gives a verdict.
     """
-    exact, scale = instance.exact(wrt), instance.scale(wrt, point)
-    why, precision = "", PRECISION
-    while precision <= LAST_PRECISION:
-        try:
-            found, expected = form.at(point, precision).parts, exact.at(point, precision).parts
-        except UndecidedError as error:
-            why = str(error)
-        except UnknownOperationError as error:
-            raise UncheckableError(str(error)) from error
-        else:
-            with ctx.workprec(precision):
-                gaps = differences(found, expected)
-                verdict = None
-                if all_zero(gaps, scale, 2.0 ** -(precision // 2)):
-                    verdict = "exact"
-                elif some_nonzero(gaps):
-                    verdict = "agrees" if _within_constants(instance, wrt, form, point) else "wrong"
-                elif precision == LAST_PRECISION and not all_finite(found):
-                    verdict = "wrong"  # NaN or infinite at any precision
-                if verdict is not None:
-                    digits = agreeing_digits(gaps, scale, precision)
-                    return Comparison(verdict, digits, instance, point, found, expected, gaps, scale)
-            why = "the enclosures are too wide"
-        precision *= 2
-    raise UncheckableError(f"{why}, even with {LAST_PRECISION} bits")
+    try:
+        scale = instance.scale(wrt, point)
+        precision = instance.precision(point)
+        while precision <= LAST_PRECISION and form.at(point).is_rigorous:
+            try:
+                found = form.at(point).at(point, precision).parts
+                expected, is_rigorous = instance.derivative_at(wrt, point, precision)
+            except UndecidedError:
+                break  # enclosures that still overlap at this precision are almost always equal
+            if not is_rigorous:
+                break
+            decided = _in_balls(instance, wrt, form, point, found, expected, scale, precision)
+            if decided is not None:
+                return decided
+            precision *= 2
+        return _in_midpoints(instance, wrt, form, point, scale)
+    except (UnknownOperationError, TraceError) as error:
+        raise UncheckableError(str(error)) from error
 
 
-def _within_constants(instance: Instance, wrt: tuple[str, ...], form: TracedGradient, point: Point) -> bool:
+def _in_balls(
+    instance: Instance, wrt: Wrt, form: Traced, point: Point, found: list[Balls], expected: list[Balls],
+    scale: list[Array], precision: int,
+) -> Comparison | None:  # fmt: skip
+    with ctx.workprec(precision):
+        gaps = differences(found, expected)
+        verdict, has_constants = None, False
+        if all_zero(gaps, scale, 2.0 ** -(precision // 2)):
+            verdict = "exact"
+        elif some_nonzero(gaps):
+            has_constants = _within_constants(instance, wrt, form, point)
+            verdict = "agrees" if has_constants else "wrong"
+        elif precision == LAST_PRECISION and not all_finite(found):
+            verdict = "wrong"  # NaN or infinite at any precision
+        if verdict is None:
+            return None
+        digits = agreeing_digits(gaps, scale, precision)
+        return Comparison(verdict, digits, instance, point, found, expected, gaps, scale, has_constants)
+
+
+def _in_midpoints(instance: Instance, wrt: Wrt, form: Traced, point: Point, scale: list[Array]) -> Comparison:
+    """The comparison in arithmetic that is not rigorous, at two precisions, which must give the same answer."""
+    low, high = instance.precision(point), 3 * instance.precision(point) // 2
+    gaps, found, expected = {}, {}, {}
+    for bits in (low, high):
+        found[bits] = form.at(point).midpoints(point, bits)
+        expected[bits] = instance.derivatives(wrt).at(point).midpoints(point, bits)
+        with ctx.workprec(bits):
+            gaps[bits] = differences(found[bits], expected[bits])
+    with ctx.workprec(low):
+        shares = {bits: largest_share(gaps[bits], scale) for bits in gaps}
+        digits = agreeing_digits(gaps[low], scale, low)
+        values = (found[low], expected[low], gaps[low], scale)
+        if max(shares.values()) <= 2.0 ** -(low // 2):
+            return Comparison("agrees", digits, instance, point, *values)
+        if not all_finite(found[high]) or shares[low] <= 2 * shares[high] <= 4 * shares[low]:
+            has_constants = _within_constants(instance, wrt, form, point)
+            return Comparison("agrees" if has_constants else "wrong", digits, instance, point, *values, has_constants)
+    raise UncheckableError("two precisions of arithmetic that is not rigorous give two answers")
+
+
+def _within_constants(instance: Instance, wrt: Wrt, form: Traced, point: Point) -> bool:
     """Whether the gradients can be equal if each rounded constant is any number of its interval."""
     try:
-        found, expected = form.at(point, widened=True), instance.exact(wrt).at(point, widened=True)
-    except UndecidedError as error:
-        raise UncheckableError(f"with rounded constants widened to intervals, {error}") from error
+        found = form.at(point).at(point, widened=True)
+        expected = instance.exact(wrt, point).at(point, widened=True)
+    except (UndecidedError, UnknownOperationError):
+        return False
     if not (found.is_widened or expected.is_widened):
         return False
     share = WIDENED_SHARE[53 if min(found.coarsest, expected.coarsest) == 53 else 24]
@@ -95,17 +134,17 @@ def _within_constants(instance: Instance, wrt: tuple[str, ...], form: TracedGrad
         return all_zero(differences(found.parts, expected.parts), instance.scale(wrt, point), share)
 
 
-def chance_log2(
-    instance: Instance, wrt: tuple[str, ...], form: TracedGradient, comparisons: Sequence[Comparison]
-) -> float | None:
+def chance_log2(instance: Instance, wrt: Wrt, form: Traced, comparisons: Sequence[Comparison]) -> float | None:
     """log2 of the probability that two different polynomials agree at all integer points; None without a proof.
 
     Two different polynomials of degree d agree at a random point of Sⁿ with probability at most d/|S| (Schwartz 1980,
     Zippel 1979). They agree exactly at an integer point where the common denominator q times the difference lies within
     a ball that contains 0 and has a radius below ½, since q times the difference is an integer.
     """
+    if form.branches_on_data or instance.derivatives(wrt).branches_on_data:
+        return None
     shapes = [tensor.shape for tensor in instance.points[0].tensors]
-    both = [polynomial(graph, shapes) for graph in (instance.exact(wrt).graph, form.graph)]
+    both = [polynomial(graph, shapes) for graph in (instance.exact(wrt).graph, form.first.graph)]
     if both[0] is None or both[1] is None:
         return None
     denominator = arb(lcm(both[0].denominator, both[1].denominator))

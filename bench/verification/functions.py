@@ -58,6 +58,23 @@ def torch_function(problem: Problem, wrt: tuple[str, ...]) -> Function:
     return gradient
 
 
+def autograd_function(problem: Problem, wrt: tuple[str, ...]) -> Function:
+    """`torch.autograd.grad` of the loss; zeros for an input that the loss does not use."""
+    names, loss = tuple(problem.shapes), loss_function(problem)
+
+    def gradient(*tensors: torch.Tensor) -> Tensors:
+        inputs = dict(zip(names, (tensor.detach().clone() for tensor in tensors), strict=True))
+        for name in wrt:
+            inputs[name].requires_grad_()
+        value = loss(*inputs.values())
+        if not value.requires_grad:  # a constant
+            return tuple(torch.zeros_like(inputs[name]) for name in wrt)
+        found = torch.autograd.grad(value, [inputs[name] for name in wrt], allow_unused=True)
+        return tuple(torch.zeros_like(inputs[n]) if g is None else g for n, g in zip(wrt, found, strict=True))
+
+    return gradient
+
+
 def check_loss(problem: Problem, inputs: dict[str, torch.Tensor]) -> None:
     """Call the loss once. Raises ValueError unless it returns one number, and whatever the loss itself raises."""
     objective(problem, tuple(problem.shapes)[:1], inputs)

@@ -2,96 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from flint import ctx
 from torch.fx import GraphModule
 
-from gradiometer.graph.arithmetic.balls import Widening, balls
-from gradiometer.graph.arithmetic.magnitudes import absolute_terms
+from gradiometer.graph.arithmetic.balls import balls
+from gradiometer.graph.arithmetic.balls.midpoints import midpoints
 from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import UndecidedError, evaluate
-from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
+from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.problems.problem import Problem
+from gradiometer.verification.coverage.dimensions import DimensionsError
 from gradiometer.verification.differences import Array, Balls, all_finite, scales
 from gradiometer.verification.functions import UncheckableError, call_twice, check_loss, loss_function, one_line
-from gradiometer.verification.sample_points import (
-    PRIMES,
-    SIZES,
-    DimensionsError,
-    Point,
-    dims_text,
-    prime_dims,
-    sample_points,
-)
+from gradiometer.verification.quotients import disagreement
+from gradiometer.verification.sample_points import Point, sample_points
+from gradiometer.verification.traced import PRECISION, Traced, TracedGradient
 
-PRECISION = 1024
-"""Bits of the first evaluation in balls."""
+__all__ = ["PRECISION", "Instance", "TracedGradient"]
 
+LIGHT_PRECISION = 512
+"""Bits of balls at further tuples of dimensions, for functions that are not polynomials."""
 
-@dataclass(frozen=True)
-class BallValues:
-    """The parts of a gradient in balls.
-
-    `is_widened`: some rounded constant was replaced by an interval. `coarsest`: the fewest bits of such a constant.
-    """
-
-    parts: list[Balls]
-    coarsest: int = 53
-    is_widened: bool = False
-
-
-@dataclass
-class TracedGradient:
-    """A gradient as a graph. Each of its values at a point is computed once and kept."""
-
-    graph: GraphModule
-    _kept: dict[Any, Any] = field(default_factory=dict)
-
-    def at(self, point: Point, precision: int = PRECISION, widened: bool = False) -> BallValues:
-        """The values at a point, in balls of `precision` bits; with `widened`, rounded constants become intervals.
-
-        Raises UnknownOperationError and UndecidedError.
-        """
-
-        def in_balls() -> BallValues:
-            widening = Widening() if widened else None
-            with ctx.workprec(precision):
-                parts = evaluate(self.graph, point.values, balls(widening))
-            return BallValues(parts, widening.coarsest, widening.count > 0) if widening else BallValues(parts)
-
-        found: BallValues = self._once((id(point), precision, widened), in_balls)
-        return found
-
-    def absolute_terms(self, point: Point) -> list[Array]:
-        """The sum of absolute terms of each entry. Raises UnknownOperationError."""
-        found: list[Array] = self._once(id(point), lambda: absolute_terms(self.graph, point.tensors))
-        return found
-
-    def _once(self, key: Any, compute: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+Wrt = tuple[str, ...]
 
 
 class Instance:
     """A problem at one tuple of dimensions.
 
-    Raises DimensionsError where the sampler or the loss raises, and UncheckableError for a loss that writes into its
-    inputs or draws random numbers.
+    With `light`, at few points: two integer ones for a polynomial, otherwise the first usable one. Raises
+    DimensionsError where the sampler or the loss raises, and UncheckableError for a loss that writes into its inputs or
+    draws random numbers.
     """
 
-    def __init__(self, problem: Problem, dims: dict[str, int]) -> None:
+    def __init__(self, problem: Problem, dims: dict[str, int], seed: int = 0, light: bool = False) -> None:
         self.problem, self.dims, self.names = problem, dims, tuple(problem.shapes)
-        self._exact: dict[tuple[str, ...], TracedGradient] = {}
-        self._usable: dict[tuple[str, ...], list[Point]] = {}
+        self.seed, self.is_light = seed, light
+        self._exact: dict[Wrt, Traced] = {}
+        self._usable: dict[Wrt, list[Point]] = {}
+        self._loss: Traced | TraceError | None = None
+        self._distrusted: set[Wrt] = set()
         try:
-            self.points = list(sample_points(problem, dims))
+            self.points = list(sample_points(problem, dims, seed))
             if not self.points:
                 raise DimensionsError("the problem draws no kind of data at these dimensions")
             check_loss(problem, {name: tensor.clone() for name, tensor in self.points[0].inputs.items()})
@@ -100,77 +55,125 @@ class Instance:
             raise DimensionsError(first if isinstance(error, ValueError) else one_line(error)) from error
         call_twice(loss_function(problem), self.points[0].tensors, self.names, "the loss")
 
-    @cached_property
-    def loss(self) -> GraphModule:
-        """The graph of the loss."""
-        return trace(loss_function(self.problem), self.points[0].tensors, name="the loss")
+    @property
+    def traced_loss(self) -> Traced:
+        """The loss as graphs. Raises TraceError where it cannot be traced."""
+        if self._loss is None:
+            try:
+                self._loss = Traced(loss_function(self.problem), self.points[0].tensors, "the loss")
+            except TraceError as error:
+                self._loss = error
+        if isinstance(self._loss, TraceError):
+            raise self._loss
+        return self._loss
 
-    def exact(self, wrt: tuple[str, ...]) -> TracedGradient:
-        """The exact derivative of the loss. Raises UncheckableError where the loss cannot be traced or derived."""
+    @property
+    def loss(self) -> GraphModule:
+        """The graph of the loss, at the first point."""
+        return self.traced_loss.first.graph
+
+    def derivatives(self, wrt: Wrt) -> Traced:
+        """The exact derivative of the loss as graphs. Raises TraceError and UnknownOperationError."""
+        if wrt in self._distrusted:
+            raise UnknownOperationError("the derivative contradicts difference quotients of the loss")
         if wrt not in self._exact:
             places = [self.names.index(name) for name in wrt]
-            try:
-                self._exact[wrt] = TracedGradient(derivative(self.loss, self.points[0].tensors, places))
-            except (TraceError, UnknownOperationError) as error:
-                raise UncheckableError(str(error)) from error
+            self._exact[wrt] = self.traced_loss.built(lambda graph, inputs: derivative(graph, inputs, places))
         return self._exact[wrt]
 
-    def usable(self, wrt: tuple[str, ...]) -> list[Point]:
-        """The points at which loss and derivative are finite; integer points for polynomials only.
+    def distrust(self, wrt: Wrt) -> None:
+        """Use the exact derivative no more, because difference quotients contradict it."""
+        self._distrusted.add(wrt)
+        self._usable.pop(wrt, None)
+
+    def exact(self, wrt: Wrt, point: Point | None = None) -> TracedGradient:
+        """The exact derivative, at the first point or at the one given. Raises UncheckableError where there is none."""
+        try:
+            found = self.derivatives(wrt)
+            return found.first if point is None else found.at(point)
+        except (TraceError, UnknownOperationError) as error:
+            raise UncheckableError(str(error)) from error
+
+    def candidates(self, wrt: Wrt) -> list[Point]:
+        """The points to compare at: integer ones for polynomials only. Raises UncheckableError."""
+        shapes = [tensor.shape for tensor in self.points[0].tensors]
+        is_polynomial = polynomial(self.exact(wrt).graph, shapes) is not None
+        integers = [point for point in self.points if point.is_integer]
+        others = [point for point in self.points if not point.is_integer]
+        if self.is_light and is_polynomial and integers:
+            return integers
+        if self.is_light:
+            return others[1:2] + others[:1] + others[2:]  # normal data have both signs
+        return others + (integers if is_polynomial else [])
+
+    def precision(self, point: Point) -> int:
+        """Bits of the first evaluation in balls at a point."""
+        return LIGHT_PRECISION if self.is_light and not point.is_integer else PRECISION
+
+    def usable(self, wrt: Wrt) -> list[Point]:
+        """The points at which loss and derivative are finite; at a light instance one, or all integer ones.
 
         Raises UncheckableError where there is none.
         """
         if wrt not in self._usable:
-            exact = self.exact(wrt)
-            is_polynomial = polynomial(exact.graph, [tensor.shape for tensor in self.points[0].tensors]) is not None
-            points = [point for point in self.points if is_polynomial or not point.is_integer]
-            try:
-                finite = [point for point in points if all_finite(self._loss_at(point))]
-                self._usable[wrt] = [point for point in finite if all_finite(exact.at(point).parts)]
-            except (UnknownOperationError, UndecidedError) as error:
-                raise UncheckableError(str(error)) from error
+            self._usable[wrt] = list(self._finite(wrt))
         if not self._usable[wrt]:
             raise UncheckableError("the loss or its derivative is not finite at any point drawn")
         return self._usable[wrt]
 
+    def _finite(self, wrt: Wrt) -> Iterator[Point]:
+        for point in self.candidates(wrt):
+            if self.is_finite_at(wrt, point):
+                yield point
+                if self.is_light and not point.is_integer:
+                    return
+
+    def is_finite_at(self, wrt: Wrt, point: Point) -> bool:
+        """Whether loss and derivative are finite at a point. Raises UncheckableError where they cannot be evaluated.
+
+        The formula of a derivative may be finite where the loss is not; the derivative does not exist there.
+        """
+        try:
+            return all_finite(self._loss_at(point)) and all_finite(self.derivative_at(wrt, point)[0])
+        except (UnknownOperationError, TraceError) as error:
+            raise UncheckableError(str(error)) from error
+
     def _loss_at(self, point: Point) -> list[Balls]:
-        """The loss in balls. A formula may be finite where the loss is not; the derivative does not exist there."""
-        with ctx.workprec(PRECISION):
-            return evaluate(self.loss, point.values, balls())
+        graph = self.traced_loss.at(point).graph
+        with ctx.workprec(self.precision(point)):
+            try:
+                return evaluate(graph, point.values, balls())
+            except UndecidedError:
+                return evaluate(graph, point.values, midpoints())
 
-    def scale(self, wrt: tuple[str, ...], point: Point) -> list[Array]:
+    def derivative_at(self, wrt: Wrt, point: Point, precision: int | None = None) -> tuple[list[Balls], bool]:
+        """The derivative at a point, in balls where comparisons are decided, and whether they are rigorous.
+
+        Raises UnknownOperationError and TraceError.
+        """
+        bits = precision or self.precision(point)
+        traced = self.derivatives(wrt).at(point)
+        if traced.is_rigorous:
+            try:
+                return traced.at(point, bits).parts, True
+            except UndecidedError:
+                pass
+        return traced.midpoints(point, bits), False
+
+    def scale(self, wrt: Wrt, point: Point) -> list[Array]:
         """The unit in which differences from the derivative are measured: its sums of absolute terms."""
-        exact = self.exact(wrt)
+        parts, _ = self.derivative_at(wrt, point)
         try:
-            sizes = exact.absolute_terms(point)
+            sizes = self.exact(wrt, point).absolute_terms(point)
         except UnknownOperationError:
-            sizes = [np.full(part.shape, np.inf) for part in exact.at(point).parts]
-        return scales(sizes, exact.at(point).parts)
+            sizes = [np.full(part.shape, np.inf) for part in parts]
+        return scales(sizes, parts)
 
+    def check_derivative(self, wrt: Wrt) -> str | None:
+        """Why the derivative contradicts a difference quotient of the loss in high precision; None where it does not.
 
-def instances(problem: Problem) -> tuple[list[Instance], str | None]:
-    """The problem at two tuples of primes and None; else at two sizes of its own, and why not at the primes.
-
-    Raises UncheckableError where the loss cannot be evaluated at any of them.
-    """
-    try:
-        return [Instance(problem, prime_dims(problem, which)) for which in ((0, 1) if problem.dims else (0,))], None
-    except DimensionsError as error:
-        refusal = str(error)
-    found: list[Instance] = []
-    for size in SIZES:
-        try:
-            found.append(Instance(problem, problem.dims_at(size)))
-        except DimensionsError as error:
-            refusal = str(error)
-    if not found:
-        raise UncheckableError(f"the loss cannot be evaluated: {refusal}")
-    return found[:2], f"not at dimensions {dims_text(dict(zip(problem.dims, PRIMES[0], strict=False)))}: {refusal}"
-
-
-def third_instance(problem: Problem) -> Instance | None:
-    """The problem at a third tuple of primes; None where it cannot take them."""
-    try:
-        return Instance(problem, prime_dims(problem, 2))
-    except (DimensionsError, UncheckableError):
-        return None
+        Independent of every derivative rule. Compares one random direction at the first usable point.
+        """
+        point = self.usable(wrt)[0]
+        parts, _ = self.derivative_at(wrt, point)
+        return disagreement(self.traced_loss.at(point).graph, point, [self.names.index(n) for n in wrt], parts)

@@ -1,37 +1,31 @@
-"""Points at which gradients are compared: dimensions that are distinct primes, and random inputs of each kind."""
+"""Points at which gradients are compared: random inputs of each kind of data, and variations of them."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from gradiometer.errors import GradiometerError
 from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.problems import inputs
 from gradiometer.problems.problem import Problem
 from gradiometer.storage.schema import DATA
 
-PRIMES = ((13, 7, 5, 17, 23, 31, 41, 47), (11, 7, 3, 19, 29, 37, 43, 53), (17, 11, 7, 13, 19, 23, 29, 31))
-"""Tuples of dimensions, in the problem's order. Distinct odd primes: no ratio of two equals a third, and 2/m is not a
-binary fraction. Gradients are compared at the first two tuples; the third serves diagnosis.
-"""
-SIZES = (7, 12, 17)
-"""Sizes for a problem that cannot take the primes; its dimensions then follow from its own factors."""
-
 INTEGER_POINTS = 2
 """Number of points with integer inputs."""
 INTEGER_BITS = 40
 """Integer inputs are drawn from {−2⁴⁰, …, 2⁴⁰ − 1}."""
+SCALES = (4.0, 16.0, 64.0, 2.0**-4, 2.0**-8, 256.0, 1024.0, -1.0, -4.0, -64.0)
+SHIFTS = (1.0, -1.0, 4.0, -4.0, 16.0, -16.0, 64.0, -64.0, 256.0, -256.0)
+"""Variations of a point's free inputs, by which the other sides of branches are looked for."""
+REDRAWS = 6
+"""Further draws of a problem's sampler that are tried for the same purpose."""
 
 
-class DimensionsError(GradiometerError):
-    """Dimensions at which the problem cannot be sampled, or its loss cannot be evaluated."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """Float64 inputs by name, in the problem's order; `is_integer` where all of them are random integers.
 
@@ -54,23 +48,14 @@ class Point:
         return tuple(self.inputs.values())
 
 
-def dims_text(dims: dict[str, int]) -> str:
-    """`m=13 n=7`."""
-    return " ".join(f"{name}={value}" for name, value in dims.items()) or "no named dimension"
-
-
-def prime_dims(problem: Problem, which: int) -> dict[str, int]:
-    """The problem's dimensions from PRIMES[which]. Raises DimensionsError for a problem with more than eight."""
-    if len(problem.dims) > len(PRIMES[which]):
-        raise DimensionsError(f"{len(problem.dims)} dimensions, at most {len(PRIMES[which])} are supported")
-    return dict(zip(problem.dims, PRIMES[which], strict=False))
-
-
-def _is_unconstrained(problem: Problem, dims: dict[str, int]) -> bool:
-    """Whether the sampler leaves every uniform input as it is drawn, so that integers may replace them."""
+def free_inputs(problem: Problem, dims: dict[str, int], data: str = "uniform") -> tuple[str, ...]:
+    """The inputs that the sampler leaves as they are drawn, so that other numbers may replace them."""
     if problem.sample is None:
-        return True
-    return problem.sample("uniform", dict(dims), torch.Generator().manual_seed(0)) == {}
+        return tuple(problem.shapes)
+    if data in problem.data:
+        return ()
+    sampled = problem.sample(data, dict(dims), torch.Generator().manual_seed(0))
+    return () if sampled is None else tuple(name for name in problem.shapes if name not in sampled)
 
 
 def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iterator[Point]:
@@ -83,13 +68,48 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
         if drawn is not None:
             yield Point(data, drawn)
     with contextlib.suppress(Exception):  # a sampler that raises for uniform data takes no integers either
-        if _is_unconstrained(problem, dims):
+        if free_inputs(problem, dims) == tuple(problem.shapes):
             bound = 2**INTEGER_BITS
-            for i in range(INTEGER_POINTS):
-                generator = torch.Generator().manual_seed(INTEGER_POINTS * seed + i)
-                shapes = {name: problem.shape_of(name, dims) for name in problem.shapes}
+            key = hashlib.sha256(f"integers {seed} {sorted(dims.items())}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
+            shapes = {name: problem.shape_of(name, dims) for name in problem.shapes}
+            for _ in range(INTEGER_POINTS):
                 drawn = {
                     name: torch.randint(-bound, bound, shape, generator=generator).double()
                     for name, shape in shapes.items()
                 }
                 yield Point("integer", drawn, is_integer=True)
+
+
+def varied_points(problem: Problem, dims: dict[str, int], points: list[Point], seed: int) -> Iterator[Point]:
+    """Variations of points: free inputs scaled and shifted, together and one at a time, and further draws."""
+    bases = [point for point in points if not point.is_integer][:2]
+    for base in bases:
+        try:
+            free = free_inputs(problem, dims, base.data)
+        except Exception:  # the sampler may raise anything
+            free = ()
+        groups = [free, *((name,) for name in free)] if len(free) > 1 else [free] if free else []
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(2 if free else 0):
+            mixed = {
+                name: tensor * 4.0 ** torch.randint(-3, 4, tensor.shape, generator=generator).double()
+                if name in free
+                else tensor
+                for name, tensor in base.inputs.items()
+            }
+            yield replace(base, data=f"{base.data}, entries scaled by powers of 4", inputs=mixed)
+        for group in groups:
+            which = "" if group == tuple(base.inputs) else f" in {', '.join(group)}"
+            for scale in SCALES:
+                changed = {n: scale * t if n in group else t for n, t in base.inputs.items()}
+                yield replace(base, data=f"{base.data} × {scale:g}{which}", inputs=changed)
+            for shift in SHIFTS:
+                changed = {n: t + shift if n in group else t for n, t in base.inputs.items()}
+                yield replace(base, data=f"{base.data} {shift:+g}{which}", inputs=changed)
+    for i in range(1, REDRAWS + 1):
+        for base in bases:
+            with contextlib.suppress(Exception):
+                drawn = inputs.draw(problem, dims, base.data, seed + i)
+                if drawn is not None:
+                    yield Point(base.data, drawn)

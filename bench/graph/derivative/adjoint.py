@@ -115,10 +115,7 @@ class _Sweep:
             for source, part in zip(sources, cotangents_of_move(node.target, self.value(args), kwargs, g), strict=True):
                 self.send(source, part)
         elif name not in LIKES:
-            raise UnknownOperationError(
-                f"the exact checker does not support the derivative of {node.target} in {self.function} yet; "
-                "a rule for it belongs in RULES in bench/graph/derivative/rules/"
-            )
+            raise UnknownOperationError(f"no exact derivative is known for {node.target} in {self.function}")
 
 
 def _doubled(value: Any) -> Any:

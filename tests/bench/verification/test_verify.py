@@ -9,7 +9,8 @@ import torch
 
 from gradiometer.errors import GradiometerError
 from gradiometer.problems import PROBLEMS
-from gradiometer.verification import TORCH, VERDICTS, returned_values, verify, verify_forms
+from gradiometer.verification import TORCH, VERDICTS, form_check, verify, verify_forms
+from gradiometer.verification.float64 import rounding_bounds
 from tests.bench.verification.small_problems import first_verdict, make
 
 SINGLE, BATCH = PROBLEMS["linear_autoencoder"], PROBLEMS["linear_autoencoder_batch"]
@@ -19,13 +20,8 @@ def test_every_shipped_form_is_exact_and_proved():
     verdicts = [verdict for problem in PROBLEMS.values() for verdict in verify(problem)]
     assert {verdict.verdict for verdict in verdicts} <= {"proved", "agrees"}
     assert all(verdict.verdict == "proved" for verdict in verdicts if verdict.form != TORCH)
-    assert all(verdict.chance_log2 < -70 for verdict in verdicts if verdict.verdict == "proved")
+    assert all(verdict.chance_log2 < -60 for verdict in verdicts if verdict.verdict == "proved")
     assert min(verdict.digits for verdict in verdicts if verdict.verdict == "proved") > 300
-
-
-def test_dims_are_distinct_odd_primes_set_directly():
-    (verdict, *_) = verify(BATCH, "W1")
-    assert verdict.dims == "m=13 n=7 p=5; m=11 n=7 p=3"
 
 
 ROOT_EIGHT = torch.tensor(8.0).sqrt()
@@ -35,15 +31,6 @@ HARD = {
     "2/7 as a float": (lambda x: (x * x).sum() / 7, lambda x: 2 / 7 * x, "agrees"),
     "a third of ten": (lambda x: (x * x * x).sum() / 3, lambda x: x * x, "proved"),
     "0.3 * 3": (lambda x: 0.3 * (x * x * x).sum(), lambda x: 0.9 * x * x, "agrees"),
-    "√8 inside": (
-        lambda x: torch.tensor(8.0, dtype=x.dtype).sqrt() * (x * x).sum(),
-        lambda x: 4 * torch.tensor(2.0).sqrt() * x * 2 / 2 * torch.ones((), dtype=x.dtype),
-        "exact",
-    ),
-    "a float32 √8": (lambda x: ROOT_EIGHT * (x * x).sum(), lambda x: 2 * math.sqrt(8) * x, "agrees"),
-    "√8 of a tensor, as a number": (
-        lambda x: math.sqrt(8) * (x * x).sum(), lambda x: 2 * torch.tensor(8.0).sqrt().item() * x, "agrees",
-    ),
     "cancellation": (
         lambda x: (x * x).sum(),
         lambda x: (x + 2.0**80) * (x + 2.0**80) - x * x - 2.0**160 - 2.0**81 * x + 2 * x,
@@ -54,6 +41,25 @@ HARD = {
     ),
     "a long way round": (lambda x: (x * x).sum(), lambda x: torch.log(torch.exp(x) * torch.exp(x)), "exact"),
 }  # fmt: skip
+
+
+FEW_DIGITS = {
+    "√2 computed in float32": (
+        lambda x: torch.tensor(8.0, dtype=x.dtype).sqrt() * (x * x).sum(),
+        lambda x: 4 * torch.tensor(2.0).sqrt() * x,
+    ),
+    "a float32 √8": (lambda x: ROOT_EIGHT * (x * x).sum(), lambda x: 2 * math.sqrt(8) * x),
+    "√8 of a tensor, as a number": (
+        lambda x: math.sqrt(8) * (x * x).sum(), lambda x: 2 * torch.tensor(8.0).sqrt().item() * x,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FEW_DIGITS)
+def test_a_constant_with_seven_digits_makes_no_right_gradient(name):
+    loss, form = FEW_DIGITS[name]
+    verdict = first_verdict(make(loss, {"x": {"form": form}}, {"x": "n"}))
+    assert not verdict.is_right, verdict.text
 
 
 @pytest.mark.parametrize("name", HARD)
@@ -85,38 +91,35 @@ def test_equality_that_the_precision_cannot_prove_is_not_called_proved():
     assert verdict.verdict == "exact", verdict.text
 
 
-UNCHECKABLE = {
-    "randomness": (lambda x: x * torch.rand(1, dtype=x.dtype), "another result when called again"),
-    "a write into an input": (lambda x: x.mul_(2), "writes into its input x"),
-    "a branch on data": (lambda x: 2 * x if x.sum() > 1e9 else x + x, "branches on the data"),
-    "an unknown operation": (lambda x: torch.special.i0(x) * 0 + 2 * x, "does not support"),
-    "a call of numpy": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "leaves PyTorch"),
-    "a value that no tracing sees": (
-        lambda x: 2 * x * (1 + float(x.sum()) if type(x) is torch.Tensor else 1), "other values than the operations",
-    ),
-    "an exception": (lambda x: x @ x @ x, "raises RuntimeError"),
+OTHER_EVIDENCE = {
+    "randomness": (lambda x: x * torch.rand(1, dtype=x.dtype), "wrong", "another result when called again"),
+    "a write into an input": (lambda x: x.mul_(2), "unchecked", "writes into its input x"),
+    "a branch on data": (lambda x: 2 * x if x.sum() > 1e9 else x + x, "exact", "branches on the data"),
+    "a call of numpy": (lambda x: 2 * torch.from_numpy(x.numpy().copy()), "agrees_float64", "leaves PyTorch"),
+    "a number that was read": (lambda x: 2 * x + 0 * x.sum().item(), "agrees_float64", ".item()"),
+    "an exception": (lambda x: x @ x @ x, "unchecked", "raises RuntimeError"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", UNCHECKABLE)
-def test_a_form_that_cannot_be_checked_says_why_in_one_line(name):
-    form, words = UNCHECKABLE[name]
+@pytest.mark.parametrize("name", OTHER_EVIDENCE)
+def test_code_that_runs_gets_a_verdict_and_the_verdict_says_on_what_evidence(name):
+    form, expected, words = OTHER_EVIDENCE[name]
     verdict = first_verdict(make(lambda x: (x * x).sum(), {"x": {"form": form}}, {"x": "n"}))
-    assert verdict.verdict == "unchecked", verdict.text
-    assert words in verdict.diagnosis, verdict.text
+    assert verdict.verdict == expected, verdict.text
+    assert words in verdict.text
     assert "\n" not in verdict.text
-    assert verdict.digits is None
     assert verdict.traceback is None
 
 
 @pytest.mark.parametrize(
-    ("name", "verdict"), [("instances", "unchecked"), ("compare", "unchecked"), ("diagnose", "wrong")]
+    ("module", "name", "verdict"),
+    [(verify_forms, "Places", "unchecked"), (form_check, "compare", "unchecked"), (form_check, "diagnose", "wrong")],
 )
-def test_a_bug_of_the_checker_keeps_its_traceback(monkeypatch, name, verdict):
+def test_a_bug_of_the_checker_keeps_its_traceback(monkeypatch, module, name, verdict):
     def bug(*_):
         raise TypeError("a bug")
 
-    monkeypatch.setattr(verify_forms, name, bug)
+    monkeypatch.setattr(module, name, bug)
     found = first_verdict(make(lambda x: (x * x).sum(), {"x": {"form": lambda x: 3 * x}}, {"x": "n"}))
     assert found.verdict == verdict
     assert ", in bug" in found.traceback
@@ -129,9 +132,7 @@ def write_everywhere(A, x):
 
 
 def write_at_normal_data(A, x):
-    if (
-        type(A) is torch.Tensor and (A < 0).any()
-    ):  # the first point has no negative entry; while tracing, A is no Tensor
+    if (A < 0).any():  # the first point has no negative entry
         A.mul_(3)
     return 2 * A.T @ (A @ x)
 
@@ -171,7 +172,7 @@ def test_dimensions_an_author_fixed_stay_fixed():
     verdict = first_verdict(make(loss, {"x": {"form": lambda x: 2 * x}}, {"x": "3 n"}))
     assert verdict.verdict == "proved"
     assert {shape[0] for shape in seen} == {3}
-    assert {shape[1] for shape in seen} == {13, 11}
+    assert len({shape[1] for shape in seen}) > 3
 
 
 def test_a_problem_that_cannot_take_the_primes_is_checked_at_its_own_sizes():
@@ -187,14 +188,16 @@ def test_a_problem_that_cannot_take_the_primes_is_checked_at_its_own_sizes():
     )  # fmt: skip
     verdict = first_verdict(problem)
     assert verdict.verdict == "proved", verdict.text
-    assert "n must be 2 p" in verdict.diagnosis
-    assert verdict.dims == "n=14 p=7; n=24 p=12"
+    assert "n must be 2 p" in verdict.remarks
+    assert "n=14 p=7; n=24 p=12" in verdict.dims
 
 
-def test_verdicts_are_deterministic():
-    first, second = verify(SINGLE, "W1"), verify(SINGLE, "W1")
-    assert first == second
+def test_a_seed_repeats_a_verification_and_another_one_changes_the_dimensions():
+    problem = make(lambda x: (x * x).sum(), {"x": {"form": lambda x: 2 * x}}, {"x": "n"})
+    first = verify(problem)
+    assert verify(problem, seed=first[0].seed) == first
     assert {verdict.verdict for verdict in first} <= set(VERDICTS)
+    assert len({verify(problem, seed=seed)[0].dims for seed in range(4)}) > 1
 
 
 def test_an_unknown_wrt_or_form_is_an_error():
@@ -204,10 +207,10 @@ def test_an_unknown_wrt_or_form_is_an_error():
         verify(SINGLE, "W1", "nonsense")
 
 
-def test_torchs_own_kernels_are_held_to_their_bound(monkeypatch):
-    monkeypatch.setattr(returned_values, "UNIT", 2.0**-70)  # kernels that round to 53 bits then exceed their bound
-    verdict = verify(SINGLE, "W1")[-1]
-    assert (verdict.form, verdict.verdict) == (TORCH, "wrong")
+def test_returned_values_are_held_to_their_bound(monkeypatch):
+    monkeypatch.setitem(rounding_bounds.UNITS, torch.float64, 2.0**-80)  # kernels that round to 53 bits exceed it
+    (verdict,) = verify(SINGLE, "W1", TORCH, seed=0)
+    assert verdict.verdict == "wrong", verdict.text
 
 
 @pytest.mark.parametrize(
@@ -216,8 +219,6 @@ def test_torchs_own_kernels_are_held_to_their_bound(monkeypatch):
         (lambda x: (x * torch.rand(1, dtype=x.dtype)).sum(), "another result when called again"),
         (lambda x: x.mul_(2).sum(), "the loss writes into its input x"),
         (lambda x: 3.0, "expected a tensor of one element, found float"),
-        (lambda x: x.sum() if x.sum() > 0 else -x.sum(), "branches on the data"),
-        (lambda x: torch.special.i0(x).sum(), "derivative"),
         (lambda x: torch.log(-1 - x * x).sum(), "is not finite at any point"),
         (lambda x: x.nonsense(), "AttributeError"),
     ],

@@ -1,0 +1,76 @@
+"""Worst-case rounding errors of a gradient's float64 values, and of its values in other dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.fx import GraphModule
+
+from gradiometer.graph.arithmetic.magnitudes import roundings, values_and_terms
+from gradiometer.graph.trace import UnknownOperationError, overload_name
+from gradiometer.verification.differences import Array
+
+UNITS = {torch.float64: 2.0**-53, torch.float32: 2.0**-24, torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
+"""Unit roundoff of each dtype."""
+SAFETY = 8.0
+"""Factor on the worst-case bound: sums of absolute terms are estimates, and kernels may round more than once."""
+SPREAD_FACTOR = 2.0**10
+"""Factor on the spread of the values when the inputs change by one unit roundoff."""
+PERTURBATIONS = 4
+
+DISCONTINUOUS = {
+    "argmax", "argmin", "argsort", "ceil", "eq", "floor", "ge", "gt", "is_largest", "kthvalue", "le", "lt", "median",
+    "mode", "ne", "round", "sign", "sort", "topk", "trunc",
+}  # fmt: skip
+"""Operations whose results jump where their arguments are rounded."""
+
+
+def jumps(graph: GraphModule) -> bool:
+    """Whether rounding may change the results of a graph by more than a rounding error."""
+    return any(overload_name(node.target) in DISCONTINUOUS for node in graph.graph.nodes)
+
+
+def by_terms(graphs: Sequence[GraphModule], tensors: Sequence[torch.Tensor], unit: float) -> list[Array] | None:
+    """SAFETY · γ_n · B of each entry: n the roundings of the graphs, B the first graph's sum of absolute terms.
+
+    None where B is not known (Higham, *Accuracy and Stability of Numerical Algorithms*, chapter 3).
+    """
+    count = sum(map(roundings, graphs)) + 4
+    share = SAFETY * count * unit
+    try:
+        return [share * part.terms + np.finfo(np.float64).tiny for part in values_and_terms(graphs[0], tensors)]
+    except (UnknownOperationError, ArithmeticError, AttributeError, TypeError, ValueError):
+        return None
+
+
+def by_condition(
+    function: Callable[..., Any], tensors: Sequence[torch.Tensor], unit: float, values: Sequence[Array]
+) -> list[Array]:
+    """SPREAD_FACTOR times the spread of a gradient when its floating inputs change by one unit roundoff.
+
+    Plus as many unit roundoffs of the largest entry, which covers roundings of intermediate results. The function's own
+    exceptions pass through.
+    """
+    generator = torch.Generator().manual_seed(0)
+    spread = [np.zeros(part.shape) for part in values]
+    for _ in range(PERTURBATIONS):
+        moved = [
+            tensor * (1 + unit * (2 * torch.randint(0, 2, tensor.shape, generator=generator) - 1))
+            if tensor.is_floating_point()
+            else tensor.clone()
+            for tensor in tensors
+        ]
+        found = floats(function(*moved))
+        spread = [np.fmax(s, np.abs(one - v)) for s, one, v in zip(spread, found, values, strict=True)]
+    largest = max((float(np.max(np.abs(part), initial=0.0, where=np.isfinite(part))) for part in values), default=0.0)
+    return [SPREAD_FACTOR * (part + unit * largest) for part in spread]
+
+
+def floats(returned: Any) -> list[Array]:
+    """Returned tensors as float64 arrays; complex ones as complex128."""
+    parts = returned if isinstance(returned, (tuple, list)) else (returned,)
+    tensors = [part.detach().cpu() for part in parts if isinstance(part, torch.Tensor)]
+    return [np.asarray((t.to(torch.complex128) if t.is_complex() else t.double()).numpy()) for t in tensors]
