@@ -214,6 +214,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ranks": lambda x, dim, which: _tensor(x.value),
     "reciprocal": lambda x: divide(1.0, x),
     "relu": function(lambda x: np.maximum(x, 0.0), lambda x, y: (x > 0).astype(np.float64)),
+    "round": lambda x, decimals=0: function(lambda v: np.round(v, decimals), lambda v, y: np.zeros_like(v))(x),
     "rsqrt": function(lambda x: 1 / np.sqrt(x), lambda x, y: y * y * y / 2),
     "scatter_add": _scatter_add,
     "sigmoid": function(lambda x: 1 / (1 + np.exp(-x)), lambda x, y: y * (1 - y)),

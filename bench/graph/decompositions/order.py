@@ -83,7 +83,7 @@ def _middle(select: Callable[..., Any], x: Tensor) -> Any:
     """The median of all entries. PyTorch shares the cotangent equally among entries that are equal to it."""
     flat = x.reshape(x.numel())
     value = aten.detach(select(flat, 0)[0])
-    is_equal = flat == value
+    is_equal = torch.where(aten.isnan(flat), value + 1, flat) == value
     return aten.sum(aten.where(is_equal, flat, torch.zeros_like(flat))) / aten.sum(is_equal).to(x.dtype)
 
 

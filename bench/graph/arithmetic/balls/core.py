@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from math import isnan
 from operator import methodcaller
 from typing import Any
 
@@ -22,6 +23,14 @@ from gradiometer.graph.arithmetic.arrays import (
     index_put,
     scatter_add,
 )
+
+NAN = arb("nan")
+"""The NaN of an input or a constant. A ball that is NaN otherwise may be the enclosure of a number."""
+
+
+def exact(value: float) -> arb:
+    """A float as a ball of radius 0."""
+    return NAN if isnan(value) else arb(value)
 
 
 def as_array(value: Any) -> Array:
@@ -169,4 +178,4 @@ def lift(tensor: torch.Tensor) -> Array:
     entries = tensor.detach().cpu().resolve_conj().resolve_neg()
     if tensor.is_complex():
         return entrywise(acb)(entries.to(torch.complex128).numpy())
-    return entrywise(arb)(entries.double().numpy())
+    return entrywise(exact)(entries.double().numpy())

@@ -15,12 +15,12 @@ import torch
 from flint import arb
 
 from gradiometer.graph.arithmetic.arrays import Array, dims_of
-from gradiometer.graph.arithmetic.balls.core import as_array, as_ball, entrywise
+from gradiometer.graph.arithmetic.balls.core import NAN, as_array, as_ball, entrywise
 from gradiometer.graph.evaluate import UndecidedError
 
 
 def _is_greater(a: Any, b: Any) -> bool:
-    if a is b or a <= b:
+    if a is b or a is NAN or b is NAN or a <= b:
         return False
     if a > b:
         return True
@@ -30,11 +30,17 @@ def _is_greater(a: Any, b: Any) -> bool:
 def _is_equal(a: Any, b: Any) -> bool:
     if a is b:
         return not a.is_nan()
+    if a is NAN or b is NAN:
+        return False
     if a == b:
         return True
     if a != b:
         return False
     raise UndecidedError("two enclosures overlap, so their equality cannot be decided")
+
+
+def _is_at_least(a: Any, b: Any) -> bool:
+    return a is not NAN and b is not NAN and not _is_greater(b, a)
 
 
 def decided(holds: Callable[..., bool], arity: int = 2) -> Callable[..., torch.Tensor]:
@@ -58,6 +64,19 @@ def _whole(rounded: arb) -> arb:
 
 def _truncated(a: arb) -> arb:
     return arb(0) if abs(a) < 1 else _whole(a.floor() if a >= 0 else a.ceil())
+
+
+def rounded(x: Array, decimals: int = 0) -> Array:
+    """The nearest number with so many decimal places; of two, the one with an even last digit."""
+
+    def nearest(a: arb) -> arb:
+        shifted = a * arb(10) ** decimals
+        if (shifted * 2).is_exact() and (shifted - arb(1) / 2).is_integer():
+            low = shifted.floor()
+            return (low if (low / 2).is_integer() else low + 1) / arb(10) ** decimals
+        return _whole((shifted + arb(1) / 2).floor()) / arb(10) ** decimals
+
+    return entrywise(nearest)(x)
 
 
 def integer_part(x: Array) -> torch.Tensor:
@@ -130,16 +149,17 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "ceil": entrywise(lambda a: _whole(a.ceil())),
     "eq": decided(_is_equal),
     "floor": entrywise(lambda a: _whole(a.floor())),
-    "ge": decided(lambda a, b: not _is_greater(b, a)),
+    "ge": decided(_is_at_least),
     "gt": decided(_is_greater),
     "integer_part": integer_part,
     "is_largest": is_largest,
     "isinf": decided(_is_infinite, 1),
     "isnan": decided(lambda a: bool(a.is_nan()), 1),
-    "le": decided(lambda a, b: not _is_greater(a, b)),
+    "le": decided(lambda a, b: _is_at_least(b, a)),
     "lt": decided(lambda a, b: _is_greater(b, a)),
     "ne": decided(lambda a, b: not _is_equal(a, b)),
     "ranks": ranks,
+    "round": rounded,
     "sign": sign,
     "trunc": entrywise(_truncated),
 }

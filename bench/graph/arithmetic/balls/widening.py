@@ -8,7 +8,7 @@ import torch
 from flint import acb, arb
 
 from gradiometer.graph.arithmetic.arrays import Array
-from gradiometer.graph.arithmetic.balls.core import entrywise
+from gradiometer.graph.arithmetic.balls.core import entrywise, exact
 from gradiometer.graph.literals import half_unit, literal_precision
 
 
@@ -26,7 +26,7 @@ class Widening:
         """A constant of the program as a ball."""
         precision = literal_precision(value, dtype)
         if precision is None:
-            return arb(value)
+            return exact(value)
         self.coarsest, self.count = min(self.coarsest, precision), self.count + 1
         return arb(value, half_unit(value, precision))
 

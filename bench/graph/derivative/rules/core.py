@@ -166,7 +166,7 @@ RULES: Mapping[str, Callable[..., Cotangents]] = {
     "select": lambda g, y, x, dim, place: (torch.ops.aten.select_backward(g, x.shape, dim, place),),
     "scatter_add": lambda g, y, x, dim, index, source: (g, None, None, g.gather(dim, index)),
     "sigmoid": unary(lambda g, y, x: g * y * (1 - y)),
-    **{name: lambda g, y, x: (None,) for name in ("ceil", "floor", "sign", "trunc")},
+    **{name: lambda g, y, x, **_: (None,) for name in ("ceil", "floor", "round", "sign", "trunc")},
     "sin": unary(lambda g, y, x: g * x.cos()),
     "sinh": unary(lambda g, y, x: g * x.cosh()),
     "slice": lambda g, y, x, dim=0, start=None, end=None, step=1: (
