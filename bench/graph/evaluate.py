@@ -18,52 +18,19 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.utils._pytree import tree_leaves, tree_map
 
 from gradiometer.graph.equal_nodes import merge_equal_nodes
+from gradiometer.graph.open_decisions import LOGIC, for_all_outcomes, is_open
+from gradiometer.graph.operation_kinds import (
+    CASTS,
+    DECISIONS,
+    LIKES,
+    MOVES,
+    POSITIONS,
+    SELECTIONS,
+    SELECTS,
+    STORAGE_KEYWORDS,
+    TRUTHS,
+)
 from gradiometer.graph.trace import UnknownOperationError, overload_name
-
-MOVES = {
-    "_reshape_alias", "_unsafe_view", "alias", "alias_copy", "as_strided", "as_strided_copy", "as_strided_scatter",
-    "block_diag", "cat", "clone", "constant_pad_nd", "copy", "detach", "detach_copy", "diag_embed", "diagonal",
-    "diagonal_copy", "diagonal_scatter", "expand", "expand_copy", "flip", "gather", "index", "index_copy", "index_put",
-    "index_select", "lift_fresh_copy", "narrow_copy", "permute", "permute_copy", "repeat", "roll", "rot90", "scatter",
-    "select", "select_backward", "select_copy", "select_scatter", "slice", "slice_backward", "slice_copy",
-    "slice_scatter", "split", "split_with_sizes", "squeeze", "squeeze_copy", "stack", "t", "t_copy", "transpose",
-    "transpose_copy", "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "unsqueeze_copy", "view",
-    "view_copy", "where",
-}  # fmt: skip
-"""Operations in which every output entry is an input entry or zero."""
-
-POSITIONS = {
-    "gather": 2, "index": 1, "index_copy": 2, "index_put": 1, "index_select": 2,
-    "scatter": 2, "scatter_add": 2, "where": 0,
-}  # fmt: skip
-"""Operation → the argument that holds positions; its tensors are not operands."""
-
-SELECTIONS = {
-    "argmax", "argmin", "argsort", "cummax", "cummin", "kthvalue", "max", "median", "min", "mode", "nanmedian", "sort",
-    "topk",
-}  # fmt: skip
-"""Operations along one dimension that select entries by their order alone, or return the entries' indices."""
-
-TRUTHS = {"all", "any", "count_nonzero", "logical_and", "logical_not", "logical_or", "logical_xor", "nonzero"}
-"""Operations that use only whether an entry is zero."""
-
-SELECTS = {"argmax": "largest", "argmin": "smallest", "max": "largest", "min": "smallest"}
-"""Selection → the only entries whose order matters; for other selections all do."""
-
-DECISIONS = {"ceil", "floor", "round", "sign", "trunc"}
-"""Step functions. PyTorch computes them for constants of the program, as it decides comparisons of constants."""
-
-LIKES = {
-    "empty_like", "full_like", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones_like",
-    "zeros_like",
-}  # fmt: skip
-"""Operations that use only the shape of their operand."""
-
-CASTS = {"_to_copy", "convert_element_type"}
-"""Changes of dtype. Between floating dtypes they round in PyTorch and are the identity in mathematics."""
-
-STORAGE_KEYWORDS = {"device", "dtype", "layout", "memory_format", "non_blocking", "pin_memory"}
-"""Keyword arguments that say where and how numbers are stored; evaluation ignores them."""
 
 
 class UndecidedError(ArithmeticError):
@@ -133,6 +100,8 @@ class _Evaluator(Interpreter):
         """One operation. A constant remains a tensor until it is combined with a value or computed with."""
         if target is operator.getitem:
             return target(*args)
+        if is_open((args, kwargs)):
+            return self._with_open_decisions(target, args, kwargs)
         name, operations = overload_name(target), self.arithmetic.operations
         computes = name in operations and name not in MOVES
         if not any(isinstance(leaf, self.arithmetic.value) for leaf in tree_leaves((args, kwargs))):
@@ -165,6 +134,15 @@ class _Evaluator(Interpreter):
         return UnknownOperationError(
             f"no exact evaluation is known for {target} in {self.function} ({self.arithmetic.name})"
         )
+
+    def _with_open_decisions(self, target: Any, args: Any, kwargs: Any) -> Any:
+        """An operation on a decision that is open in some entries. Raises UndecidedError where the outcome matters."""
+        name = overload_name(target)
+        if name == "where" and not is_open(args[1:]):
+            return self.arithmetic.operations["either"](args[0], *map(self._number, args[1:]))
+        if name not in LOGIC | MOVES or any(isinstance(leaf, self.arithmetic.value) for leaf in tree_leaves(args)):
+            raise UndecidedError("two enclosures overlap, so their order cannot be decided")
+        return for_all_outcomes(target, args, kwargs)
 
     def _number(self, leaf: Any) -> Any:
         """A float of the program as an int where it is one, else as a value; a tensor as a value."""
@@ -204,7 +182,10 @@ class _Evaluator(Interpreter):
         if name not in self.arithmetic.operations:
             raise self._unknown(target)
         decide = self.arithmetic.operations[name]
-        return decide(leaf, 0) if dtype == torch.bool else decide(leaf).to(dtype)
+        decided = decide(leaf, 0) if dtype == torch.bool else decide(leaf)
+        if is_open(decided):
+            raise UndecidedError("an enclosure contains 0 and other numbers, so whether it is 0 cannot be decided")
+        return decided.to(dtype)
 
     def _select(self, target: Any, args: Any, kwargs: Any) -> Any:
         """A selection along a dimension: PyTorch selects by the ranks of the entries, so its rule for ties holds."""
@@ -279,4 +260,6 @@ def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) 
         except (UnknownOperationError, UndecidedError) as error:  # the interpreter appends lines to the message
             raise type(error)(str(error).splitlines()[0]) from None
     results = list(result) if isinstance(result, (list, tuple)) else [result]
+    if is_open(results):
+        raise UndecidedError("two enclosures overlap, so their order cannot be decided")
     return [arithmetic.literal(value) if has_cotangent(value) else value for value in results]

@@ -16,15 +16,8 @@ from torch.utils._pytree import tree_map
 
 from gradiometer.errors import GradiometerError
 from gradiometer.graph.derivative.rules import RULES
-from gradiometer.graph.evaluate import (
-    CASTS,
-    LIKES,
-    MOVES,
-    POSITIONS,
-    STORAGE_KEYWORDS,
-    accumulates,
-    has_cotangent,
-)
+from gradiometer.graph.evaluate import accumulates, has_cotangent
+from gradiometer.graph.operation_kinds import CASTS, LIKES, MOVES, POSITIONS, STORAGE_KEYWORDS
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
 
 Tensor = torch.Tensor

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from flint import arb
+from flint import arb, ctx
 
 from gradiometer.graph.arithmetic.arrays import Array, dims_of
 from gradiometer.graph.arithmetic.balls.core import NAN, as_array, as_ball, entrywise
 from gradiometer.graph.evaluate import UndecidedError
+from gradiometer.graph.open_decisions import OpenDecision
 
 
 def _is_greater(a: Any, b: Any) -> bool:
@@ -43,10 +44,42 @@ def _is_at_least(a: Any, b: Any) -> bool:
     return a is not NAN and b is not NAN and not _is_greater(b, a)
 
 
-def decided(holds: Callable[..., bool], arity: int = 2) -> Callable[..., torch.Tensor]:
-    """A property of balls as a boolean tensor. Raises UndecidedError where it holds for a part of a ball only."""
-    broadcast = np.frompyfunc(lambda *balls: holds(*map(as_ball, balls)), arity, 1)
-    return lambda *operands: torch.from_numpy(np.asarray(broadcast(*operands), dtype=bool))
+def decided(holds: Callable[..., bool], arity: int = 2) -> Callable[..., torch.Tensor | OpenDecision]:
+    """A property of balls as booleans, open where it holds for a part of a ball only."""
+
+    def outcome(*balls: Any) -> bool | None:
+        try:
+            return holds(*map(as_ball, balls))
+        except UndecidedError:
+            return None
+
+    broadcast = np.frompyfunc(outcome, arity, 1)
+
+    def apply(*operands: Any) -> torch.Tensor | OpenDecision:
+        found = as_array(broadcast(*operands))
+        known = np.array([entry is not None for entry in found.ravel()], dtype=bool).reshape(found.shape)
+        booleans = torch.from_numpy(found.astype(bool))
+        return booleans if known.all() else OpenDecision(torch.from_numpy(known), booleans)
+
+    return apply
+
+
+def either(decision: OpenDecision, a: Any, b: Any) -> Array:
+    """The entries that a decision selects; where it is open, a ball that contains both.
+
+    Raises UndecidedError where that ball is wide, as then the outcome matters.
+    """
+
+    def entry(known: bool, holds: bool, one: Any, other: Any) -> Any:
+        one, other = as_ball(one), as_ball(other)
+        if known or one is other:
+            return one if holds else other
+        both = one.union(other)
+        if not both.is_finite() or both.rad() > (1 + abs(both)) * arb(2) ** (-ctx.prec // 2):
+            raise UndecidedError("two enclosures overlap, so their order cannot be decided")
+        return both
+
+    return entrywise(entry, 4)(decision.known.numpy(), decision.holds.numpy(), a, b)
 
 
 def sign(x: Array) -> Array:
@@ -146,6 +179,7 @@ def ranks(x: Array, dim: int | None, which: str) -> torch.Tensor:
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    "either": either,
     "ceil": entrywise(lambda a: _whole(a.ceil())),
     "eq": decided(_is_equal),
     "floor": entrywise(lambda a: _whole(a.floor())),
