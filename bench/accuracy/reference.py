@@ -31,6 +31,7 @@ from gradiometer.graph.evaluation_cost import evaluation_cost, multiplications
 from gradiometer.graph.trace import TraceError, UnknownOperationError, trace
 from gradiometer.methods import objective
 from gradiometer.problems import Problem
+from gradiometer.problems.inputs import in_float64, rounded
 from gradiometer.problems.problem import wrt_text
 from gradiometer.storage.schema import DTYPES
 from gradiometer.verification.functions import form_function, loss_function
@@ -143,7 +144,7 @@ class References:
         key = content_key(graph, inputs, "sizes")
         kept = self._cache.get(key)
         if kept is None:
-            found = values_and_terms(graph, [tensor.double() for tensor in inputs])
+            found = values_and_terms(graph, [in_float64(tensor) for tensor in inputs])
             kept = [array for part in found for array in (part.value, part.terms)]
             self._cache.put(key, kept)
         return [Magnitude(*pair) for pair in zip(kept[::2], kept[1::2], strict=True)]
@@ -152,7 +153,7 @@ class References:
 def _traced(
     problem: Problem, wrt: tuple[str, ...], inputs: Mapping[str, torch.Tensor], exact_forms: Sequence[str]
 ) -> _Graphs | None:
-    tensors = [tensor.double() for tensor in inputs.values()]
+    tensors = [in_float64(tensor) for tensor in inputs.values()]
     names, forms = list(inputs), problem.forms(wrt_text(wrt))
     try:
         loss = derivative(trace(loss_function(problem), tensors), tensors, [names.index(name) for name in wrt])
@@ -180,7 +181,7 @@ def _disagreement(
 ) -> str | None:
     """How autograd's result in float64 differs from a certified reference beyond roundings; None where it does not."""
     try:
-        own = _autograd(problem, wrt, {name: tensor.double() for name, tensor in inputs.items()})
+        own = _autograd(problem, wrt, rounded(inputs, torch.float64))
     except Exception:  # the loss may not accept float64, and then there is nothing to compare
         return None
     usable = np.isfinite(own) & np.isfinite(found.hi) & (np.isfinite(found.terms) if found.terms is not None else True)
@@ -205,9 +206,9 @@ def _joined(parts: Iterable[Array]) -> Array:
 
 
 def _in_float64(problem: Problem, wrt: tuple[str, ...], inputs: Mapping[str, torch.Tensor]) -> Reference:
-    hi = _autograd(problem, wrt, {name: tensor.double() for name, tensor in inputs.items()})
+    hi = _autograd(problem, wrt, rounded(inputs, torch.float64))
     try:
-        single = _autograd(problem, wrt, {name: tensor.float() for name, tensor in inputs.items()})
+        single = _autograd(problem, wrt, rounded(inputs, torch.float32))
     except Exception:  # the loss may need float64
         single = np.full_like(hi, np.nan)
     difference = norm_ratio(single - hi, hi)

@@ -11,8 +11,8 @@ from torch.utils._pytree import tree_leaves
 from gradiometer.graph.flops import flops
 from gradiometer.graph.modes import ShapesAlone
 from gradiometer.methods import METHODS, objective, prepare_form
-from gradiometer.problems import Problem
-from gradiometer.storage.schema import BASELINE
+from gradiometer.problems import Problem, inputs
+from gradiometer.storage.schema import BASELINE, DATA
 
 LOSS = "the loss"
 COUNTED = {"reverse": BASELINE, "forward": "jacfwd", "numeric": LOSS}
@@ -24,6 +24,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._known: dict[Any, int | None] = {}
+        self._dtypes: dict[str, dict[str, torch.dtype]] = {}
 
     def of(self, problem: Problem, wrt: str, dims: Mapping[str, int], method: str) -> int | None:
         """Floating-point operations of one call, without preparation. None if the call is no fixed graph of known ones.
@@ -43,11 +44,25 @@ class Counts:
     def read(self, problem: Problem, wrt: str, dims: Mapping[str, int], form: str) -> int | None:
         """Entries of the tensors that a form's call receives: inputs, and what its preparation computed."""
         key = (problem.name, wrt, tuple(dims.items()), form, "read")
-        return self._once(key, lambda: _handed(_call(problem, wrt, dims, form)))
+        dtypes = self._dtypes_of(problem, dims)
+        return self._once(key, lambda: _handed(_call(problem, wrt, dims, dtypes, form)))
 
     def _of_call(self, problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> int | None:
         key = (problem.name, wrt, tuple(dims.items()), what)
-        return self._once(key, lambda: flops(_call(problem, wrt, dims, what)))
+        dtypes = self._dtypes_of(problem, dims)
+        return self._once(key, lambda: flops(_call(problem, wrt, dims, dtypes, what)))
+
+    def _dtypes_of(self, problem: Problem, dims: Mapping[str, int]) -> dict[str, torch.dtype]:
+        """Dtypes of the inputs in a float32 case, drawn once: a problem's sampler decides which are labels or masks."""
+        if problem.name not in self._dtypes:
+            drawn = None
+            for data in (*DATA, *problem.data) if problem.sample or problem.kinds else ():
+                drawn = drawn or inputs.draw(problem, dims, data, 0)
+            if drawn is None:
+                return dict.fromkeys(problem.shapes, torch.float32)
+            found = inputs.rounded(drawn, torch.float32)
+            self._dtypes[problem.name] = {name: tensor.dtype for name, tensor in found.items()}
+        return self._dtypes[problem.name]
 
     def _once(self, key: Any, count: Callable[[], int]) -> int | None:
         if key not in self._known:
@@ -59,13 +74,15 @@ class Counts:
         return self._known[key]
 
 
-def _call(problem: Problem, wrt: str, dims: Mapping[str, int], what: str) -> Callable[[], Any]:
+def _call(
+    problem: Problem, wrt: str, dims: Mapping[str, int], dtypes: Mapping[str, torch.dtype], what: str
+) -> Callable[[], Any]:
     """The call whose operations are counted. Its preparation has run."""
-    inputs = {name: torch.empty(problem.shape_of(name, dims)) for name in problem.shapes}
+    tensors = {name: torch.empty(problem.shape_of(name, dims), dtype=dtype) for name, dtype in dtypes.items()}
     forms = problem.forms(wrt)
     if what in forms:
-        return prepare_form(forms[what], inputs)()
-    o = objective(problem, problem.wrts[wrt], inputs)
+        return prepare_form(forms[what], tensors)()
+    o = objective(problem, problem.wrts[wrt], tensors)
     return (lambda: o.loss(*o.point)) if what == LOSS else METHODS[what].prepare(o)()
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 from gradiometer.methods import METHODS
 from gradiometer.problems import Problem, Source
-from gradiometer.storage.schema import BASELINE, DATA
+from gradiometer.storage.schema import BASELINE, DATA, DTYPES
 from gradiometer.study.plan import Case, Plan, PlannedCell
 from gradiometer.study.study_file import Grid, Study, StudyError, check_names
 
@@ -31,6 +31,11 @@ def _obstacle(case: Case, method: str, study: Study, limits: Limits) -> tuple[st
         return "unsupported", f"no {case.device} device on this machine"
     if case.numerics == "tf32" and (case.device != "cuda" or case.dtype != "float32"):
         return "unsupported", "tf32 exists for float32 on CUDA devices only"
+    kinds = {name: declaration.split()[0] for name, declaration in case.problem.kinds.items()}
+    if any(kinds.get(name) == "complex" for name in case.problem.wrts[case.wrt]):
+        return "unsupported", "a derivative with respect to complex numbers is verified, but not measured"
+    if "complex" in kinds.values() and DTYPES[case.dtype].precision < DTYPES["float32"].precision:
+        return "unsupported", f"PyTorch has no complex {case.dtype}"
     needed, there = case.memory_bytes(method), limits.memory_bytes[case.device]
     if needed > there:
         return "skipped", f"predicted to need {needed / 1e9:.3g} GB, the machine has {there / 1e9:.3g} GB free"

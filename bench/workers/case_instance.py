@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from gradiometer.methods import METHODS, Make, Objective, objective, prepare_form
-from gradiometer.problems import Problem
+from gradiometer.problems import Problem, ProblemError
 from gradiometer.problems import inputs as case_inputs
 
 
@@ -26,6 +26,10 @@ class CaseInstance:
         self.is_drawn = drawn is not None
         if drawn is None:
             return
+        if any(drawn[name].is_complex() for name in self.wrt):
+            raise ProblemError(
+                f"{case['wrt']}: a derivative with respect to complex numbers is verified, but not measured"
+            )
         self.rounded = case_inputs.rounded(drawn, getattr(torch, case["dtype"]))
         self.inputs = {name: tensor.to(case["device"], copy=True) for name, tensor in self.rounded.items()}
         self.input_hash = case_inputs.digest(self.rounded)

@@ -18,7 +18,7 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.graph.arithmetic.arrays import SAME_ENTRIES, Array, count_of
-from gradiometer.graph.evaluate import Arithmetic, evaluate
+from gradiometer.graph.evaluate import Arithmetic, evaluate, has_cotangent
 from gradiometer.graph.trace import UnknownOperationError
 
 
@@ -135,10 +135,19 @@ POLYNOMIALS = Arithmetic(
 )
 
 
-def polynomial(graph: GraphModule, shapes: Sequence[Sequence[int]]) -> Polynomial | None:
-    """Degree and denominator of all results of a graph, for inputs of these shapes; None if it is not a polynomial."""
+def _variable(value: torch.Tensor | Sequence[int]) -> Any:
+    if not isinstance(value, torch.Tensor):
+        return Polynomial(tuple(value), 1, 1)
+    return Polynomial(tuple(value.shape), 1, 1) if has_cotangent(value) else value
+
+
+def polynomial(graph: GraphModule, inputs: Sequence[torch.Tensor | Sequence[int]]) -> Polynomial | None:
+    """Degree and denominator of all results of a graph; None if it is not a polynomial.
+
+    `inputs` are tensors, or their shapes. Tensors of integers and booleans are no variables, but labels and masks.
+    """
     try:
-        results = evaluate(graph, [Polynomial(tuple(shape), 1, 1) for shape in shapes], POLYNOMIALS)
+        results = evaluate(graph, [_variable(value) for value in inputs], POLYNOMIALS)
     except (UnknownOperationError, OverflowError, ValueError):  # for a constant that is infinite or NaN
         return None
     entries = (sum(prod(result.shape) for result in results),)

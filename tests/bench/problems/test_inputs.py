@@ -92,7 +92,7 @@ def test_a_problem_draws_its_own_kind_of_data():
         ({"x": torch.zeros(2)}, r"x is torch.float32 \(2,\); expected a float64 tensor of shape \(3,\)"),
         ({"x": [0.0]}, "x is list; expected a float64 tensor"),
         ({"X": torch.zeros(3).double()}, "sample returns X; the inputs are x"),
-        ([torch.zeros(3).double()], "sample returns list; expected float64 tensors by name, or None"),
+        ([torch.zeros(3).double()], "sample returns list; expected tensors by name, or None"),
         ({}, "sample returns no x for ramp data; return every input, or None"),
     ],
 )

@@ -21,7 +21,7 @@ def plain(**changes):
         ({"shapes": {}}, "shapes is empty"),
         ({"gradients": {}}, "gradients is empty"),
         ({"shapes": {"x": "n k"}}, r"dimension 'k' has no factor in dims \(known: n\)"),
-        ({"shapes": {"x": "0"}}, "dimension '0' has no factor"),
+        ({"shapes": {"x": "0"}}, "dimension '0': expected positive integers, found 0"),
         ({"dims": {"n": -1.0}}, r"dims\['n'\] is -1.0; expected a positive number"),
         ({"loss": lambda y: y.sum()}, "loss takes y, shapes has x; name the same inputs"),
         ({"loss": lambda *x: x[0]}, "is not a plain name"),
