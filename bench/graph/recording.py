@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.fx import Graph, Node
 from torch.fx.node import map_aggregate
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import one_hot
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -45,6 +46,14 @@ ERASED = ("_assert_async", "_linalg_check_errors", "_assert_scalar", "_assert_te
 """Operations that check something and compute nothing."""
 
 
+def _one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """`one_hot` of labels in range without reading them; a real call tells whether they are in range."""
+    if num_classes < 1:
+        return one_hot(tensor, num_classes)
+    classes = torch.arange(num_classes, device=tensor.device)
+    return (tensor.unsqueeze(-1) == classes).to(torch.int64)
+
+
 class _PythonCalls(TorchFunctionMode):
     """Observes calls of PyTorch's Python interface that leave no operation behind."""
 
@@ -56,6 +65,8 @@ class _PythonCalls(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function in OUTSIDE and self.recorder is not None and self.recorder.is_varying(args[0]):
             self.recorder.outside = self.recorder.outside or OUTSIDE[function]
+        if function is one_hot and self.recorder is not None:
+            return _one_hot(*args, **(kwargs or {}))
         before, self.is_detaching = self.is_detaching, self.is_detaching or function in DETACHING
         try:
             return function(*args, **(kwargs or {}))

@@ -143,8 +143,8 @@ def chance_log2(instance: Instance, wrt: Wrt, form: Traced, comparisons: Sequenc
     """
     if form.branches_on_data or instance.derivatives(wrt).branches_on_data:
         return None
-    shapes = [tensor.shape for tensor in instance.points[0].tensors]
-    both = [polynomial(graph, shapes) for graph in (instance.exact(wrt).graph, form.first.graph)]
+    tensors = instance.points[0].tensors
+    both = [polynomial(graph, tensors) for graph in (instance.exact(wrt).graph, form.first.graph)]
     if both[0] is None or both[1] is None:
         return None
     denominator = arb(lcm(both[0].denominator, both[1].denominator))

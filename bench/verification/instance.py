@@ -96,8 +96,7 @@ class Instance:
 
     def candidates(self, wrt: Wrt) -> list[Point]:
         """The points to compare at: integer ones for polynomials only. Raises UncheckableError."""
-        shapes = [tensor.shape for tensor in self.points[0].tensors]
-        is_polynomial = polynomial(self.exact(wrt).graph, shapes) is not None
+        is_polynomial = polynomial(self.exact(wrt).graph, self.points[0].tensors) is not None
         integers = [point for point in self.points if point.is_integer]
         others = [point for point in self.points if not point.is_integer]
         if self.is_light and is_polynomial and integers:

@@ -27,7 +27,7 @@ REDRAWS = 6
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """Float64 inputs by name, in the problem's order; `is_integer` where all of them are random integers.
+    """Float64 inputs by name, in the problem's order; `is_integer` where all numbers are random integers.
 
     `refined` holds balls for inputs that meet a constraint exactly where float64 meets it to rounding only.
     """
@@ -49,13 +49,14 @@ class Point:
 
 
 def free_inputs(problem: Problem, dims: dict[str, int], data: str = "uniform") -> tuple[str, ...]:
-    """The inputs that the sampler leaves as they are drawn, so that other numbers may replace them."""
+    """The inputs without a declared kind that the sampler leaves as they are drawn: other numbers may replace them."""
+    undeclared = tuple(name for name in problem.shapes if problem.kinds.get(name, "complex") == "complex")
     if problem.sample is None:
-        return tuple(problem.shapes)
+        return undeclared
     if data in problem.data:
         return ()
     sampled = problem.sample(data, dict(dims), torch.Generator().manual_seed(0))
-    return () if sampled is None else tuple(name for name in problem.shapes if name not in sampled)
+    return () if sampled is None else tuple(name for name in undeclared if name not in sampled)
 
 
 def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iterator[Point]:
@@ -68,16 +69,11 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
         if drawn is not None:
             yield Point(data, drawn)
     with contextlib.suppress(Exception):  # a sampler that raises for uniform data takes no integers either
-        if free_inputs(problem, dims) == tuple(problem.shapes):
-            bound = 2**INTEGER_BITS
-            key = hashlib.sha256(f"integers {seed} {sorted(dims.items())}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
-            shapes = {name: problem.shape_of(name, dims) for name in problem.shapes}
-            for _ in range(INTEGER_POINTS):
-                drawn = {
-                    name: torch.randint(-bound, bound, shape, generator=generator).double()
-                    for name, shape in shapes.items()
-                }
+        key = hashlib.sha256(f"integers {seed} {sorted(dims.items())}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
+        for _ in range(INTEGER_POINTS):
+            drawn = inputs.integer_draws(problem, dims, generator, 2**INTEGER_BITS)
+            if drawn is not None:
                 yield Point("integer", drawn, is_integer=True)
 
 
