@@ -23,7 +23,8 @@ from gradiometer.graph.modes import DispatchMode
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 
 REDUCTIONS = {
-    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "max", "mean", "min", "nansum", "prod", "sum",
+    "all", "amax", "amin", "any", "argmax", "argmin", "cummax", "cummin", "cumsum", "kthvalue", "max", "mean", "median",
+    "min", "mode", "nanmedian", "nansum", "prod", "sort", "sum", "topk",
 }  # fmt: skip
 MOVES = {
     "_efficientzerotensor", "_to_copy", "_unsafe_view", "arange", "cat", "clone", "constant_pad_nd", "copy", "copy_",

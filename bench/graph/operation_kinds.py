@@ -8,11 +8,17 @@ MOVES = {
     "diagonal_copy", "diagonal_scatter", "expand", "expand_copy", "flip", "gather", "index", "index_copy", "index_put",
     "index_select", "lift_fresh_copy", "narrow_copy", "permute", "permute_copy", "repeat", "roll", "rot90", "scatter",
     "select", "select_backward", "select_copy", "select_scatter", "slice", "slice_backward", "slice_copy",
-    "slice_scatter", "split", "split_with_sizes", "squeeze", "squeeze_copy", "stack", "t", "t_copy", "transpose",
-    "transpose_copy", "tril", "triu", "unbind", "unfold", "unfold_copy", "unsqueeze", "unsqueeze_copy", "view",
-    "view_copy", "where",
+    "slice_scatter", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "squeeze", "squeeze_copy",
+    "stack", "t", "t_copy", "transpose", "transpose_copy", "tril", "triu", "unbind", "unbind_copy", "unfold",
+    "unfold_copy", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy", "view", "view_copy", "where",
 }  # fmt: skip
 """Operations in which every output entry is an input entry or zero."""
+
+SPLITS = {
+    "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "unbind", "unbind_copy", "unsafe_split",
+    "unsafe_split_with_sizes",
+}  # fmt: skip
+"""Moves with several results, which together hold every entry of the operand once."""
 
 POSITIONS = {
     "gather": 2, "index": 1, "index_copy": 2, "index_put": 1, "index_select": 2,
@@ -37,7 +43,7 @@ DECISIONS = {"ceil", "floor", "round", "sign", "trunc"}
 
 LIKES = {
     "empty_like", "full_like", "new_empty", "new_empty_strided", "new_full", "new_ones", "new_zeros", "ones_like",
-    "zeros_like",
+    "zero", "zeros_like",
 }  # fmt: skip
 """Operations that use only the shape of their operand."""
 

@@ -24,6 +24,11 @@ LARGEST = 2**53
 """Largest integer up to which float64 holds all integers."""
 
 
+def _constant(values: Any, dtype: Any) -> Tensor:
+    """A tensor that no operation makes, so that the graph has a constant in its place."""
+    return torch.from_numpy(np.array(values, dtype=dtype))
+
+
 def pad_constant(x: Tensor, padding: Sequence[int], value: Any = 0) -> Any:
     """A pad with a number other than 0; the pad with 0 only moves entries."""
     if value == 0:
@@ -44,7 +49,7 @@ def _columns(place: Callable[[int, int, int], list[int]], shape: Sequence[int], 
     """(dimension, source position of each output) of each padded dimension; `padding` starts with the last one."""
     for d in range(len(padding) // 2):
         dim = len(shape) - 1 - d
-        yield dim, torch.tensor(place(shape[dim], padding[2 * d], padding[2 * d + 1]))
+        yield dim, _constant(place(shape[dim], padding[2 * d], padding[2 * d + 1]), np.int64)
 
 
 def pad(place: Callable[[int, int, int], list[int]], x: Tensor, padding: Sequence[int]) -> Any:
@@ -130,7 +135,7 @@ def _product(x: Tensor, dim: int, weights: Weights, size: int, is_transposed: bo
     Rows of integers are divided by their common denominator where float64 holds them; else the weights are rounded.
     """
     if all(len(row) == 1 for row in weights):
-        index = torch.tensor([place for row in weights for place in row])
+        index = _constant([place for row in weights for place in row], np.int64)
         return _selected_backward(x, dim, index, size) if is_transposed else aten.index_select(x, dim, index)
     below = [lcm(*(weight.denominator for weight in row.values())) for row in weights]
     if max(below, default=1) * 4 > LARGEST:
@@ -139,7 +144,7 @@ def _product(x: Tensor, dim: int, weights: Weights, size: int, is_transposed: bo
     for i, row in enumerate(weights):
         for place, weight in row.items():
             entries[i, place] = float(weight * below[i])
-    matrix, divisors = torch.from_numpy(entries), torch.tensor(below, dtype=torch.float64)
+    matrix, divisors = torch.from_numpy(entries), _constant(below, np.float64)
     last = x.movedim(dim, -1)
     if is_transposed:
         last = last / divisors

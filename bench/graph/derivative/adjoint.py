@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_map
 from gradiometer.errors import GradiometerError
 from gradiometer.graph.derivative.rules import RULES
 from gradiometer.graph.evaluate import accumulates, has_cotangent
-from gradiometer.graph.operation_kinds import CASTS, LIKES, MOVES, POSITIONS, STORAGE_KEYWORDS
+from gradiometer.graph.operation_kinds import CASTS, LIKES, MOVES, POSITIONS, SPLITS, STORAGE_KEYWORDS
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of, trace
 
 Tensor = torch.Tensor
@@ -89,9 +89,9 @@ class _Sweep:
         y = self.values[node]
         if isinstance(g, dict):
             g = tuple(g.get(i) for i in range(len(y)))
-        if isinstance(g, tuple) and name in ("split", "split_with_sizes", "unbind"):
+        if isinstance(g, tuple) and name in SPLITS:
             parts = [torch.zeros_like(part) if of is None else of for of, part in zip(g, y, strict=True)]
-            join, place = (torch.stack, 1) if name == "unbind" else (torch.cat, 2)
+            join, place = (torch.stack, 1) if name.startswith("unbind") else (torch.cat, 2)
             self.send(args[0], join(parts, args[place] if len(args) > place else 0))  # type: ignore[arg-type]
         elif name in RULES and (name != "index_put" or accumulates(name, args)):
             options = {key: self.value(value) for key, value in kwargs.items() if key not in STORAGE_KEYWORDS}

@@ -178,4 +178,4 @@ def lift(tensor: torch.Tensor) -> Array:
     entries = tensor.detach().cpu().resolve_conj().resolve_neg()
     if tensor.is_complex():
         return entrywise(acb)(entries.to(torch.complex128).numpy())
-    return entrywise(exact)(entries.double().numpy())
+    return entrywise(exact)(entries.double().numpy(force=True))
