@@ -10,7 +10,8 @@ MOVES = {
     "select", "select_backward", "select_copy", "select_scatter", "slice", "slice_backward", "slice_copy",
     "slice_scatter", "split", "split_copy", "split_with_sizes", "split_with_sizes_copy", "squeeze", "squeeze_copy",
     "stack", "t", "t_copy", "transpose", "transpose_copy", "tril", "triu", "unbind", "unbind_copy", "unfold",
-    "unfold_copy", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy", "view", "view_copy", "where",
+    "unfold_copy", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy", "view", "view_copy",
+    "where",
 }  # fmt: skip
 """Operations in which every output entry is an input entry or zero."""
 
