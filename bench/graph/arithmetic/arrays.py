@@ -28,7 +28,7 @@ def count_of(x: Any, dims: Any) -> int:
 def gather_entries(parts: Sequence[Array], index: Array, zero: Any) -> Array:
     """The entries of [zero, *parts], flattened in row-major order, at the positions `index`; shaped like `index`."""
     pool = np.concatenate([np.array([zero], dtype=parts[0].dtype), *(part.ravel() for part in parts)])
-    return np.asarray(pool[index], dtype=parts[0].dtype).reshape(index.shape)
+    return np.asarray(pool[index], dtype=pool.dtype).reshape(index.shape)
 
 
 def expand(x: Array, shape: Sequence[int], implicit: bool = False) -> Array:

@@ -26,6 +26,8 @@ from gradiometer.graph.arithmetic.arrays import (
     index_put,
     scatter_add,
 )
+from gradiometer.graph.arithmetic.complex_terms import COMPLEX
+from gradiometer.graph.arithmetic.matrix_terms import MATRICES
 from gradiometer.graph.evaluate import Arithmetic, evaluate
 from gradiometer.graph.trace import overload_name
 
@@ -48,8 +50,23 @@ def operand(value: Any) -> Magnitude:
     """A number as a single term; a Magnitude as it is."""
     if isinstance(value, Magnitude):
         return value
-    array = np.asarray(value, dtype=np.float64)
+    array = np.asarray(value)
+    array = array.astype(np.complex128 if np.iscomplexobj(array) else np.float64)
     return Magnitude(array, np.abs(array))
+
+
+def of_pairs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of pairs (value, terms) as a function of magnitudes; it may return several pairs."""
+
+    def wrapped(found: Any) -> Any:
+        is_pair = isinstance(found, tuple) and len(found) == 2 and all(isinstance(x, np.ndarray) for x in found)
+        if is_pair or not isinstance(found, tuple):
+            return Magnitude(*map(np.asarray, found)) if is_pair else found
+        return tuple(map(wrapped, found))
+
+    return lambda *args, **options: wrapped(
+        function(*((x.value, x.terms) if isinstance(x, Magnitude) else x for x in args), **options)
+    )
 
 
 def add(a: Any, b: Any, alpha: Any = 1) -> Magnitude:
@@ -61,7 +78,7 @@ def add(a: Any, b: Any, alpha: Any = 1) -> Magnitude:
 def divide(a: Any, b: Any) -> Magnitude:
     """The quotient; cancellation in the divisor increases the magnitude by the divisor's terms / |divisor|."""
     one, other = operand(a), operand(b)
-    return Magnitude(one.value / other.value, one.terms * other.terms / (other.value * other.value))
+    return Magnitude(one.value / other.value, one.terms * other.terms / np.abs(other.value * other.value))
 
 
 def bilinear(product: Callable[..., Array]) -> Callable[[Any, Any], Magnitude]:
@@ -170,11 +187,13 @@ def _gather(parts: list[Magnitude], index: Array) -> Magnitude:
 
 def lift(tensor: torch.Tensor) -> Magnitude:
     """The entries of a tensor as single terms."""
-    return operand(tensor.detach().cpu().double().numpy())
+    entries = tensor.detach().cpu().clone().resolve_conj().resolve_neg()
+    return operand((entries if entries.is_complex() else entries.double()).numpy())
 
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **{name: linear(move) for name, move in SAME_ENTRIES.items()},
+    **{name: of_pairs(function) for name, function in {**MATRICES, **COMPLEX}.items()},
     "abs": function(np.abs, lambda x, y: np.ones_like(x)),
     "add": add,
     "amax": reduced_extreme(np.max),

@@ -142,8 +142,9 @@ def _unpack(lu: Tensor, pivots: Tensor, unpack_data: bool = True, unpack_pivots:
 @torch.library.custom_op("gradiometer::permutation_matrix", mutates_args=())
 def permutation_matrix(pivots: Tensor, rows: int) -> Tensor:
     """The matrix P of zeros and ones for LAPACK's interchanges of rows."""
-    lead, places = pivots.shape[:-1], pivots.reshape(-1, pivots.shape[-1])
-    found = torch.zeros(len(places), rows, rows, dtype=torch.int64)
+    lead = pivots.shape[:-1]
+    places = pivots.reshape(lead.numel(), pivots.shape[-1])
+    found = torch.zeros(lead.numel(), rows, rows, dtype=torch.int64)
     for matrix, swaps in zip(found, places.tolist(), strict=True):
         order = list(range(rows))
         for row, pivot in enumerate(swaps):
@@ -192,21 +193,23 @@ def _ormqr(a: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: 
 
 
 def _lstsq(a: Tensor, b: Tensor, rcond: float | None = None, *, driver: str | None = None) -> Any:
-    """The least-squares solution for a matrix of full rank, by the normal equations; residuals where PyTorch has them.
+    """The least-squares solution for a matrix of full rank, by the normal equations.
 
-    The solution has the smallest norm where A has more columns than rows. `rank` is the full rank, and the singular
-    values are omitted.
+    The solution has the smallest norm where A has more columns than rows. Residuals, rank and singular values are
+    those that PyTorch returns with the driver; the rank is the full rank.
     """
     rows, columns = a.shape[-2:]
     is_vector = b.dim() == a.dim() - 1
     of = b.unsqueeze(-1) if is_vector else b
     x = solve(a.mH @ a, a.mH @ of) if rows >= columns else a.mH @ solve(a @ a.mH, of)
-    residuals = a.new_zeros((0,))
-    if rows > columns:
-        left = a @ x - of
-        residuals = aten.sum(aten.abs(left) * aten.abs(left), [-2])
+    residuals = values = a.new_zeros((0,))
     rank = torch.full(a.shape[:-2], min(rows, columns), dtype=torch.int64)
-    return (x.squeeze(-1) if is_vector else x), residuals, rank, a.new_zeros((0,))
+    if rows > columns and driver not in (None, "gelsy"):
+        left = aten.abs(a @ x - of)
+        residuals = aten.sum(left * left, [-2])
+    if driver in ("gelss", "gelsd"):
+        values = aten.detach(aten._linalg_svd(a, False, False)[1])  # PyTorch gives them no derivative
+    return (x.squeeze(-1) if is_vector else x), residuals, rank, values
 
 
 def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -218,7 +221,8 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
     x = x if dtype is None else x.to(dtype)
     if ord == 2:
         squares = aten.sum(torch.view_as_real(x) ** 2, [-1]) if x.is_complex() else x * x
-        return _root(aten.sum(squares, dims, keepdim), aten.sqrt)
+        total = aten.sum(squares, dims, keepdim)
+        return _unless(total == 0, total, aten.sqrt)
     size = aten.abs(x)
     if ord == 0:
         return aten.sum((size != 0).to(size.dtype), dims, keepdim)
@@ -227,15 +231,18 @@ def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = Fals
     if ord == 1:
         return aten.sum(size, dims, keepdim)
     inverse = aten.div(torch.ones((), dtype=size.dtype, device=x.device), ord)  # 1/p in Python would be rounded
-    total = aten.sum(aten.pow(size, ord), dims, keepdim)
-    return _root(total, lambda t: aten.pow(t, inverse)) if ord > 0 else aten.pow(total, inverse)
+    if ord > 0:
+        total = aten.sum(aten.pow(size, ord), dims, keepdim)
+        return _unless(total == 0, total, lambda x: aten.pow(x, inverse))
+    one_is_zero = aten.amin(size, dims, True) == 0
+    found = _unless(one_is_zero, size, lambda x: aten.pow(aten.sum(aten.pow(x, ord), dims, True), inverse))
+    return found if keepdim else found.squeeze(dims)
 
 
-def _root(total: Tensor, root: Callable[[Tensor], Tensor]) -> Tensor:
-    """A root that is 0, with the derivative 0, at 0."""
-    is_zero = total == 0
-    found = root(torch.where(is_zero, torch.ones_like(total), total))
-    return torch.where(is_zero, torch.zeros_like(total), found)
+def _unless(is_zero: Tensor, x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """A function of x; 0 with the derivative 0 where `is_zero` holds."""
+    found = function(torch.where(is_zero, torch.ones_like(x), x))
+    return torch.where(is_zero, torch.zeros_like(found), found)
 
 
 def _trilinear(

@@ -85,7 +85,7 @@ def _check_float64(stage, exact, scale, values):
         if part.shape != tuple(value.shape):
             raise DisagreementError(stage, f"shape {part.shape} in balls, {tuple(value.shape)} in PyTorch")
         for ball, size, number in zip(
-            part.ravel(), unit.ravel(), value.detach().double().ravel().tolist(), strict=True
+            part.ravel(), unit.ravel(), value.detach().clone().double().ravel().tolist(), strict=True
         ):
             if not ball.is_finite() or not float((ball - number).abs_upper()) <= FLOAT64_SHARE * size:
                 raise DisagreementError(stage, f"{ball.str(12)} in balls, {number:.12g} in PyTorch")

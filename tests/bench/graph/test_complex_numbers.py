@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from flint import acb, ctx
 
+from gradiometer.errors import GradiometerError
+from gradiometer.graph.arithmetic.balls import balls
+from gradiometer.graph.arithmetic.enclosure import in_limbs
+from gradiometer.graph.arithmetic.limbs import RangeError
+from gradiometer.graph.arithmetic.polynomials import polynomial
+from gradiometer.graph.derivative.adjoint import derivative
+from gradiometer.graph.evaluate import evaluate
+from gradiometer.graph.trace import UnknownOperationError, trace
 from tests.bench.graph.agreement import assert_agreement
 
 GENERATOR = torch.Generator().manual_seed(2)
@@ -79,7 +88,39 @@ LOSSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOSSES)
+FAST = ("|x + iy|", "angle", "conj", "sgn", "real and complex", "irfftn 0", "rfft2, ortho")
+"""The losses that run by default; the others are marked slow."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in LOSSES]
+)
 def test_a_complex_function_is_differentiated_as_in_pytorch(name):
     loss, *inputs = LOSSES[name]
     assert_agreement(loss, inputs)
+
+
+def test_the_gradient_of_a_modulus_is_its_direction():
+    z = torch.tensor([3 + 4j, -2j, 0], dtype=torch.complex128)
+    (gradient,) = evaluate(derivative(trace(lambda z: z.abs().sum(), (z,)), (z,), [0]), (z,), balls())
+    expected = [acb(3, 4) / 5, acb(0, -1), acb(0)]
+    assert all((ball - direction).contains(0) for ball, direction in zip(gradient, expected, strict=True))
+
+
+def test_roots_of_unity_are_exact():
+    x = torch.eye(3, dtype=torch.float64)[1]
+    with ctx.workprec(300):
+        (found,) = evaluate(trace(torch.fft.fft, (x,)), (x,), balls())
+        assert all((ball**3 - 1).contains(0) and ball.real.rad() < 1e-80 for ball in found)
+
+
+def test_a_complex_loss_is_refused():
+    with pytest.raises(GradiometerError, match="complex"):
+        derivative(trace(lambda z: z.sum(), (Z,)), (Z,), [0])
+
+
+def test_engines_of_real_numbers_refuse_complex_ones():
+    graph = trace(lambda z: (z * z).real.sum(), (Z,))
+    with pytest.raises((RangeError, UnknownOperationError)):
+        in_limbs(graph, (Z,))
+    assert polynomial(trace(lambda x: (x * (1 + 2j)).real.sum(), (X,)), [X.shape]) is None

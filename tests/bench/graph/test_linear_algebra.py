@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from flint import ctx
 
+from gradiometer.graph.arithmetic.balls import balls, is_rigorous
+from gradiometer.graph.arithmetic.magnitudes import absolute_terms
+from gradiometer.graph.derivative.adjoint import derivative
+from gradiometer.graph.evaluate import evaluate
+from gradiometer.graph.trace import trace
 from tests.bench.graph.agreement import assert_agreement
 
 GENERATOR = torch.Generator().manual_seed(1)
@@ -154,8 +160,79 @@ LOSSES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LOSSES)
+FAST = (
+    "det",
+    "slogdet",
+    "Gaussian",
+    "lu, wide",
+    "eigh, leaf",
+    "svd, tall",
+    "qr, wide",
+    "pinv, rank 2 of 3",
+    "matrix_exp",
+)
+"""The losses that run by default; the others are marked slow."""
+UNTRACED = ("det, complex", "svd, complex", "qr, complex")
+"""Losses whose backward graph in PyTorch checks the data or uses strides, and is not traced."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in LOSSES]
+)
 def test_linear_algebra_is_differentiated_as_in_pytorch(name):
     loss, *inputs = LOSSES[name]
-    by_torch = not name.startswith("det") and name not in ("svd, complex", "qr, complex")
-    assert_agreement(loss, inputs, by_torch)
+    assert_agreement(loss, inputs, by_torch=name not in UNTRACED)
+
+
+def test_the_derivative_of_a_determinant_is_the_adjugate_where_the_matrix_is_singular():
+    singular = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]], dtype=torch.float64)
+    (gradient,) = evaluate(derivative(trace(L.det, (singular,)), (singular,), [0]), (singular,), balls())
+    assert gradient.tolist() == [[-3, 6, -3], [6, -12, 6], [-3, 6, -3]]
+
+
+def test_repeated_eigenvalues_are_enclosed_and_their_vectors_are_not():
+    x = torch.diag(torch.tensor([2.0, 1.0, 2.0], dtype=torch.float64))
+    y = torch.tensor([[1.0, 2.0], [2.0, 4.0], [0.0, 0.0]], dtype=torch.float64)
+    with ctx.workprec(200):
+        for function, of, expected in ((L.eigvalsh, x, (1, 2, 2)), (L.svdvals, y, (5, 0))):
+            (values,) = evaluate(trace(function, (of,)), (of,), balls())
+            for ball, number in zip(values, expected, strict=True):
+                assert ball.contains(number)
+                assert ball.rad() < 1e-10
+    (vectors,) = evaluate(trace(lambda x: L.eigh(x)[1], (x,)), (x,), balls())
+    assert all(ball.is_nan() for ball in vectors.ravel())
+
+
+def test_a_result_that_assumes_a_rank_is_not_rigorous():
+    assert not is_rigorous(trace(L.pinv, (TALL,)))
+    assert is_rigorous(trace(L.svd, (SQUARE,)))
+
+
+RESULTS = {
+    "solve": (lambda a: L.solve(a, OTHER), SQUARE),
+    "det": (L.det, BATCH),
+    "slogdet": (lambda a: L.slogdet(a).logabsdet, BATCH),
+    "cholesky": (lambda a: L.cholesky(a @ a.mT), BATCH),
+    "lu": (lambda a: L.lu_factor(a)[0], BATCH),
+    "eigh": (lambda a: L.eigh(a + a.mT)[1], BATCH),
+    "eigvals": (lambda a: torch.view_as_real(L.eig(a)[0]), BATCH),
+    "svd": (lambda a: L.svd(a, full_matrices=False)[0], TALL),
+    "svdvals": (L.svdvals, TALL),
+    "qr": (lambda a: L.qr(a)[0], TALL),
+    "pinv": (L.pinv, TALL),
+    "matrix_exp": (L.matrix_exp, BATCH),
+    "det, derivative": (torch.func.grad(lambda a: mixed(L.det(a))), BATCH),
+    "fft": (lambda a: torch.view_as_real(torch.fft.fft(a) / 3), TALL),
+    "complex": (lambda a: torch.complex(a, a.flip(0)).sgn().angle(), TALL),
+}
+"""Functions whose sums of absolute terms are compared with the effect of changes of the input."""
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_a_small_relative_change_of_every_entry_changes_a_result_by_no_more_than_its_terms(name):
+    function, x = RESULTS[name]
+    (size,) = absolute_terms(trace(function, (x,)), (x,))
+    step = 1e-7
+    for sign in (torch.ones_like(x), torch.cos(5 * torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape).sign()):
+        change = (function(x * (1 + step * sign)) - function(x)).abs() / step
+        assert (change.numpy() <= size * (1 + 1e-5) + 1e-6).all()

@@ -93,6 +93,8 @@ def power(a: Any, exponent: Any) -> Array:
 def mm(a: Array, b: Array) -> Array:
     """The product (m × k) (k × n), by FLINT."""
     (rows, inner), (_, columns) = a.shape, b.shape
+    if inner == 0:
+        return np.full((rows, columns), arb(0), dtype=object)
     one, other = a.ravel().tolist(), b.ravel().tolist()
     kind = acb_mat if any(isinstance(entry, acb) for entry in (*one, *other)) else arb_mat
     return as_array((kind(rows, inner, one) * kind(inner, columns, other)).entries()).reshape(rows, columns)
@@ -100,7 +102,8 @@ def mm(a: Array, b: Array) -> Array:
 
 def bmm(a: Array, b: Array) -> Array:
     """The products (batch × m × k) (batch × k × n)."""
-    return np.stack([mm(one, other) for one, other in zip(a, b, strict=True)])
+    products = [mm(one, other) for one, other in zip(a, b, strict=True)]
+    return np.stack(products) if products else as_array(np.empty((0, a.shape[1], b.shape[2]), dtype=object))
 
 
 def sum_over(x: Array, dims: Any = None, keepdim: bool = False) -> Array:
@@ -175,7 +178,9 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
 
 def lift(tensor: torch.Tensor) -> Array:
     """The entries of a tensor as exact balls."""
-    entries = tensor.detach().cpu().resolve_conj().resolve_neg()
+    entries = (
+        tensor.detach().cpu().clone().resolve_conj().resolve_neg()
+    )  # clone: a zero tensor of autograd has no memory
     if tensor.is_complex():
         return entrywise(acb)(entries.to(torch.complex128).numpy())
     return entrywise(exact)(entries.double().numpy(force=True))

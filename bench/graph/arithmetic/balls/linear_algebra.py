@@ -44,7 +44,7 @@ def solve(a: Array, b: Array) -> Array:
 
 def det(a: Array) -> Array:
     """det A."""
-    (found,) = batched(lambda one: (matrix(one).det() if len(one) else arb(1),), a)
+    (found,) = batched(lambda one: (entries(matrix(one).det() if len(one) else arb(1)),), a)
     return entries(found)
 
 
@@ -55,6 +55,8 @@ def logabsdet(a: Array) -> Array:
 
 def _adjugate(a: Array) -> tuple[Array]:
     n = len(a)
+    if n == 0:
+        return (a,)
     inverse = solution(a, identity(n))
     if all(entry.is_finite() for entry in inverse.ravel()):
         return (entries(inverse * matrix(a).det()),)
@@ -73,7 +75,7 @@ def adjugate(a: Array) -> Array:
 
 def matrix_exp(a: Array) -> Array:
     """exp A."""
-    (found,) = batched(lambda one: (from_matrix(matrix(one).exp()),), a)
+    (found,) = batched(lambda one: (from_matrix(matrix(one).exp()) if len(one) else one,), a)
     return entries(found)
 
 
@@ -202,6 +204,12 @@ def pinv(a: Array, atol: Any = None, rtol: Any = None, hermitian: bool = False) 
     return entries(found)
 
 
+def _permutation_matrix(pivots: Array, rows: int) -> Any:
+    """The matrix of LAPACK's interchanges of rows, for pivots that are an input of the graph."""
+    places = torch.tensor([int(float(x)) for x in pivots.ravel()], dtype=torch.int32).reshape(pivots.shape)
+    return torch.ops.gradiometer.permutation_matrix(places, rows)
+
+
 NOT_RIGOROUS = frozenset({"linalg_pinv"})
 """Operations whose result agrees in high precision but is not enclosed in every case."""
 
@@ -218,6 +226,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "linalg_pinv": pinv,
     "linalg_qr": qr,
     "logabsdet": logabsdet,
+    "permutation_matrix": _permutation_matrix,
     "solve": solve,
 }
 """Operation → its function in balls."""

@@ -6,6 +6,7 @@ Used by the operations of linear algebra. An entry is an `arb`, or an `acb` wher
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -36,14 +37,22 @@ def from_matrix(a: Any) -> Array:
     return entries(a.entries()).reshape(a.nrows(), a.ncols())
 
 
+def _is_empty(*arrays: Array) -> bool:
+    return any(x.size == 0 for x in arrays)
+
+
 def product(a: Array, b: Array) -> Array:
     """The product of two matrices."""
+    if _is_empty(a, b):
+        return entries(np.full((len(a), b.shape[1]), arb(0), dtype=object))
     either = is_complex(a, b)
     return from_matrix(matrix(a, either) * matrix(b, either))
 
 
 def solution(a: Array, b: Array) -> Array:
     """A⁻¹B; NaN where FLINT cannot exclude that A is singular."""
+    if _is_empty(a, b):
+        return b
     either = is_complex(a, b)
     return from_matrix(matrix(a, either).solve(matrix(b, either), nonstop=True))
 
@@ -88,14 +97,15 @@ def middle(a: Array) -> torch.Tensor:
 def batched(function: Callable[..., tuple[Any, ...]], *operands: Array) -> tuple[Any, ...]:
     """A function of matrices, applied to each of a batch; the leading dimensions of the operands are broadcast.
 
-    The function returns a tuple of arrays of balls or of tensors. Raises TypeError for an empty batch.
+    The function returns a tuple of arrays of balls or of tensors.
     """
     lead = np.broadcast_shapes(*(x.shape[:-2] for x in operands))
-    spread = [np.broadcast_to(x, lead + x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in operands]
+    spread = [np.broadcast_to(x, lead + x.shape[-2:]).reshape(prod(lead), *x.shape[-2:]) for x in operands]
     found = [function(*matrices) for matrices in zip(*spread, strict=True)]
-    if not found:
-        raise TypeError("expected at least one matrix, found an empty batch")
-    return tuple(_stacked(parts, lead) for parts in zip(*found, strict=True))
+    if found:
+        return tuple(_stacked(parts, lead) for parts in zip(*found, strict=True))
+    shapes = function(*(entries(np.full(x.shape[-2:], arb(1), dtype=object)) for x in operands))  # an empty batch
+    return tuple(part.reshape((1, *part.shape))[:0].reshape((*lead, *part.shape)) for part in shapes)
 
 
 def _stacked(parts: tuple[Any, ...], lead: tuple[int, ...]) -> Any:

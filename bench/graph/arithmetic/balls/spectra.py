@@ -1,7 +1,7 @@
 """Eigenvalues and singular values in balls, enclosed by FLINT's `acb_mat.eig` (van der Hoeven & Mourrain 2017).
 
-Eigenvalues of multiplicity above one are enclosed, and their vectors are NaN. Order, signs and phases are those that
-PyTorch returns for the midpoints.
+Multiple eigenvalues are enclosed, and their vectors are NaN. Order, signs and phases are those that PyTorch returns
+for the midpoints.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from flint import acb, arb
+from flint import acb, arb, ctx
 
 from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.graph.arithmetic.balls.matrices import (
@@ -29,23 +29,27 @@ from gradiometer.graph.arithmetic.balls.matrices import (
 )
 
 
-def _eigensystem(a: Array, with_vectors: bool) -> tuple[list[Any], Array]:
-    """The eigenvalues in any order, and the right eigenvectors as columns of any length and phase."""
+def _eigensystem(a: Array) -> tuple[list[Any], Array]:
+    """The eigenvalues in any order, and the right eigenvectors as columns of any length and phase.
+
+    All of them are NaN where two eigenvalues are closer than the precision can separate.
+    """
     n = len(a)
-    if not all(entry.is_finite() for entry in a.ravel()):
-        return [arb("nan")] * n, undefined(n, n)
-    of = matrix(a, complex_entries=True)
-    try:
-        values, vectors = of.eig(right=True)
-        return values, from_matrix(vectors)
-    except ValueError:  # eigenvalues of multiplicity above one, or closer than the precision tells apart
-        pass
-    if with_vectors:
-        return [arb("nan")] * n, undefined(n, n)
-    try:
-        return of.eig(multiple=True), undefined(n, n)
-    except ValueError:
-        return [arb("nan")] * n, undefined(n, n)
+    if n == 0:
+        return [], a
+    if _is_finite(a):
+        try:
+            values, vectors = matrix(a, complex_entries=True).eig(right=True)
+            return values, from_matrix(vectors)
+        except ValueError:
+            pass
+    return [arb("nan")] * n, undefined(n, n)
+
+
+def _multiple(a: Array) -> list[Any]:
+    """The eigenvalues of a matrix that may have multiple ones; NaN where FLINT does not enclose them."""
+    found: list[Any] = matrix(a, complex_entries=True).eig(multiple=True, nonstop=True)
+    return found
 
 
 def _unit(v: Array, like: torch.Tensor, place: int, is_real: bool) -> Array:
@@ -71,9 +75,26 @@ def _largest_entry(v: Array) -> int:
     return int(np.argmax([float(abs(a).mid()) for a in v]))
 
 
+def _separated(a: Array) -> list[Any]:
+    """Eigenvalues of a Hermitian matrix that has multiple ones, from a nearby matrix H that has none.
+
+    By Weyl's theorem, an eigenvalue of A and that of H differ by at most ‖H − A‖.
+    """
+    n, size = len(a), sum((abs(x) for x in a.ravel()), arb(0))
+    unit = (size if size > 0 else arb(1)).mid() * arb(2) ** -ctx.prec
+    with ctx.workprec(4 * ctx.prec):
+        change = entries([[arb(i * j + i + j).cos() * unit for j in range(n)] for i in range(n)]).reshape(n, n)
+        nearby = np.frompyfunc(lambda x: x.mid(), 1, 1)(a + change)
+        values, _ = _eigensystem(nearby)
+        distance = sum((abs(x) for x in (a - nearby).ravel()), arb(0)).abs_upper()
+    return [real_part(value) + arb(0, distance) for value in values]
+
+
 def _hermitian(a: Array, with_vectors: bool) -> tuple[Array, Array]:
     """Ascending eigenvalues of a Hermitian matrix, and unit eigenvectors whose sign or phase is not fixed."""
-    values, vectors = _eigensystem(a, with_vectors)
+    values, vectors = _eigensystem(a)
+    if _is_finite(a) and not all(value.is_finite() for value in values):
+        values = _separated(a)
     order = sorted(range(len(a)), key=lambda i: float(real_part(values[i]).mid()))
     is_real, columns = not is_complex(a), []
     for i in order if with_vectors else ():
@@ -118,9 +139,9 @@ def eig(a: Array) -> tuple[Any, ...]:
         n = len(one)
         if not _is_finite(one):
             return undefined(n), undefined(n, n)
-        values, vectors = _eigensystem(one, True)
+        values, vectors = _eigensystem(one)
         if not all(value.is_finite() for value in values):
-            return entries(_eigensystem(one, False)[0]), undefined(n, n)
+            return entries(_multiple(one)), undefined(n, n)
         wanted, likes = torch.linalg.eig(middle(one))
         left, columns, order = list(range(n)), [], []
         for i, target in enumerate(wanted.tolist()):

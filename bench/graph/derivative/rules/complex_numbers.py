@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from gradiometer.graph.derivative.rules.core import unary
+from gradiometer.graph.derivative.rules.core import to_shape, unary
 
 Tensor = torch.Tensor
 Cotangents = Sequence[Tensor | None]
@@ -51,7 +51,7 @@ def _sgn(g: Tensor, y: Tensor, x: Tensor) -> Cotangents:
 
 def _complex(g: Tensor, y: Tensor, real: Tensor, imaginary: Tensor) -> Cotangents:
     to_real, to_imaginary = _parts(g).unbind(-1)
-    return to_real, to_imaginary
+    return to_shape(to_real, real), to_shape(to_imaginary, imaginary)
 
 
 def _conjugate(g: Tensor, y: Tensor, x: Tensor) -> Tensor:
