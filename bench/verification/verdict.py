@@ -12,6 +12,9 @@ __all__ = ["LEAST_DIGITS", "TORCH", "VERDICTS", "Verdict"]
 TORCH = "torch.func.grad"
 """Name of torch's own derivative among the forms of a problem. The name of a form cannot contain a dot."""
 
+LONGEST = 200
+"""Most characters of the dimensions in a printed verdict."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -52,7 +55,17 @@ class Verdict:
         elif self.digits is not None and self.verdict != "proved":
             line += f" to {int(self.digits)} digits"
         if self.points:
-            line += f" at {self.points} points ({self.dims})"
+            line += f" at {self.points} points ({_shortened(self.dims)})"
         if self.verdict == "proved" and self.chance_log2 is not None:
             line += f", error probability 2^{math.ceil(self.chance_log2)}"
         return "; ".join(filter(None, (line, self.diagnosis, self.remarks)))
+
+
+def _shortened(dims: str) -> str:
+    """Tuples of dimensions as text, at most LONGEST characters, with the number of those left out."""
+    tuples = dims.split("; ")
+    kept = len(tuples)
+    while kept > 2 and len("; ".join(tuples[:kept])) > LONGEST:
+        kept -= 1
+    rest = f"; {len(tuples) - kept} more" if kept < len(tuples) else ""
+    return "; ".join(tuples[:kept]) + rest

@@ -77,6 +77,14 @@ def prime_tuples(problem: Problem, seed: int, count: int = 3) -> list[Dims]:
     return [first, turned, *others]
 
 
+def small_tuples(problem: Problem) -> list[Dims]:
+    """Two tuples of the smallest primes in opposite orders, for a loss with a loop over a dimension."""
+    names = list(problem.dims)
+    primes = [2, *_odd_primes(2 * len(names))]
+    first, second = primes[1 : 2 * len(names) : 2], primes[0 : 2 * len(names) : 2]
+    return [dict(zip(names, first, strict=True)), dict(zip(names, reversed(second), strict=True))]
+
+
 def tied_tuples(problem: Problem, seed: int) -> Iterator[tuple[str, list[Dims]]]:
     """Pairs of tuples under a condition, named in words, for a problem that cannot take every tuple."""
     names, chosen = list(problem.dims), random.Random(f"tied {seed}")

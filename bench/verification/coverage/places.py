@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 
 from gradiometer.graph.evaluation_cost import multiplications
 from gradiometer.graph.trace import TraceError
@@ -15,6 +16,7 @@ from gradiometer.verification.coverage.dimensions import (
     dims_text,
     extra_tuples,
     prime_tuples,
+    small_tuples,
     tied_tuples,
 )
 from gradiometer.verification.functions import UncheckableError
@@ -52,6 +54,9 @@ class Places:
             return [self._instance({})], None
         tried = prime_tuples(self.problem, self.seed)[:2]
         found, failures = self._all(tried)
+        if not failures and _nodes(found[0]) > MOST_NODES:
+            smaller, refused = self._all(small_tuples(self.problem))
+            return (found if refused else smaller), None
         if not failures:
             return found, None
         first_failure = failures[0]
@@ -127,9 +132,20 @@ class Places:
     def is_cheap(self, place: Instance) -> bool:
         """Whether balls can be compared at a further instance."""
         try:
-            counts = [len(one.loss.graph.nodes) for one in self.thorough]
-            if max(counts) > MOST_NODES or (len(set(counts)) > 1 and max(place.dims.values(), default=1) > 20):
+            counts = [_nodes(one) for one in self.thorough]
+            grown = 1.0
+            if len(set(counts)) > 1:  # a loop over a dimension
+                grown = prod(place.dims.values()) / prod(self.thorough[0].dims.values())
+            if max(counts) > MOST_NODES or counts[0] * grown > MOST_NODES:
                 return False
             return multiplications(place.loss) <= MOST_EXACT and not self.thorough[0].traced_loss.branches_on_data
         except TraceError:
             return False
+
+
+def _nodes(place: Instance) -> int:
+    """Number of operations of the loss; 0 where it cannot be traced."""
+    try:
+        return len(place.loss.graph.nodes)
+    except TraceError:
+        return 0

@@ -14,7 +14,7 @@ from gradiometer.accuracy.gradients import as_tuple
 from gradiometer.graph.trace import UnknownOperationError
 from gradiometer.problems.inputs import bits
 from gradiometer.verification.differences import Array
-from gradiometer.verification.float64.rounding_bounds import UNITS, by_condition, by_terms, floats, jumps
+from gradiometer.verification.float64.rounding_bounds import UNITS, by_condition, by_terms, floats, in_halves, jumps
 from gradiometer.verification.functions import UncheckableError, call_on_copies, loss_function, one_line
 from gradiometer.verification.instance import Instance, Wrt
 from gradiometer.verification.sample_points import Point
@@ -64,7 +64,9 @@ def beyond(returned: Sequence[Array], expected: Sequence[Array], bounds: Sequenc
         if bad.any():
             place = tuple(int(i) for i in np.argwhere(bad)[0])
             where = f"entry {list(place)}" if place else "it"
-            return f"{where} is {part[place]:.6g}, should be {truth[place]:.6g}"
+            error = abs(part[place] - truth[place]) / max(abs(truth[place]), np.finfo(np.float64).tiny)
+            close = f" (relative error {error:.2g})" if error < 1e-4 else ""
+            return f"{where} is {part[place]:.6g}, should be {truth[place]:.6g}{close}"
     return None
 
 
@@ -148,9 +150,9 @@ def _wrong_in(
     graph = form.first.graph if form is not None else exact
     if dtype in HALVES and (jumps(exact) or jumps(graph)):
         return None
-    bounds = by_terms([graph, exact], doubles, UNITS[dtype])
-    truth_bounds = by_terms([exact], doubles, UNITS[torch.float64])
-    if bounds is None or truth_bounds is None:
+    is_half = dtype in HALVES
+    bounds = in_halves(graph, doubles, UNITS[dtype]) if is_half else by_terms([graph, exact], doubles, UNITS[dtype])
+    if bounds is None:
         return None
     try:
         with torch.no_grad():

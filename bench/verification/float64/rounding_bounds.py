@@ -10,6 +10,7 @@ import torch
 from torch.fx import GraphModule
 
 from gradiometer.graph.arithmetic.magnitudes import roundings, values_and_terms
+from gradiometer.graph.operation_kinds import LIKES, MOVES
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 from gradiometer.verification.differences import Array
 
@@ -28,18 +29,35 @@ DISCONTINUOUS = {
 """Operations whose results jump where their arguments are rounded."""
 
 
+def in_halves(graph: GraphModule, tensors: Sequence[torch.Tensor], unit: float) -> list[Array] | None:
+    """2 n u B in float16 or bfloat16, with n the operations that compute; None where B is not known.
+
+    Products and sums accumulate in float32 and round once (Blanchard, Higham, Lopez, Mary & Pranesh 2020).
+    """
+    nodes = [node for node in graph.graph.nodes if node.op == "call_function" and node.all_input_nodes]
+    count = sum(overload_name(node.target) not in MOVES | LIKES for node in nodes)
+    terms = by_terms([graph], tensors, 1.0, safety=1.0, count=1)
+    return None if terms is None else [2 * count * unit * part for part in terms]
+
+
 def jumps(graph: GraphModule) -> bool:
     """Whether rounding may change the results of a graph by more than a rounding error."""
     return any(overload_name(node.target) in DISCONTINUOUS for node in graph.graph.nodes)
 
 
-def by_terms(graphs: Sequence[GraphModule], tensors: Sequence[torch.Tensor], unit: float) -> list[Array] | None:
+def by_terms(
+    graphs: Sequence[GraphModule],
+    tensors: Sequence[torch.Tensor],
+    unit: float,
+    safety: float = SAFETY,
+    count: int | None = None,
+) -> list[Array] | None:
     """SAFETY · γ_n · B of each entry: n the roundings of the graphs, B the first graph's sum of absolute terms.
 
     None where B is not known (Higham, *Accuracy and Stability of Numerical Algorithms*, chapter 3).
     """
-    count = sum(map(roundings, graphs)) + 4
-    share = SAFETY * count * unit
+    count = sum(map(roundings, graphs)) + 4 if count is None else count
+    share = safety * count * unit
     try:
         return [share * part.terms + np.finfo(np.float64).tiny for part in values_and_terms(graphs[0], tensors)]
     except (UnknownOperationError, ArithmeticError, AttributeError, TypeError, ValueError):
@@ -58,7 +76,7 @@ def by_condition(
     spread = [np.zeros(part.shape) for part in values]
     for _ in range(PERTURBATIONS):
         moved = [
-            tensor * (1 + unit * (2 * torch.randint(0, 2, tensor.shape, generator=generator) - 1))
+            tensor * (1 + 2 * unit * (2 * torch.randint(0, 2, tensor.shape, generator=generator).double() - 1))
             if tensor.is_floating_point()
             else tensor.clone()
             for tensor in tensors
