@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import lcm
 
 from flint import arb, ctx
@@ -12,6 +12,7 @@ from flint import arb, ctx
 from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.evaluate import UndecidedError
 from gradiometer.graph.trace import TraceError, UnknownOperationError
+from gradiometer.verification.constants.explain import SMALL_VALUE, Pair, value_digits
 from gradiometer.verification.differences import (
     Array,
     Balls,
@@ -23,16 +24,12 @@ from gradiometer.verification.differences import (
     some_nonzero,
 )
 from gradiometer.verification.functions import UncheckableError
-from gradiometer.verification.instance import PRECISION, Instance, Wrt
+from gradiometer.verification.instance import Instance, Wrt
 from gradiometer.verification.sample_points import INTEGER_BITS, Point
 from gradiometer.verification.traced import Traced
 
 LAST_PRECISION = 2048
 """Bits of the last evaluation in balls; the precision doubles until then."""
-WIDENED_SHARE = {53: 2.0**-40, 24: 2.0**-18}
-"""Bits of the coarsest rounded constant → the largest radius, relative to the scale, at which a difference with widened
-constants is conclusive. A constant that is multiplied by a huge factor makes the radius larger and excuses nothing.
-"""
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Comparison:
     """A gradient (`found`) and the exact derivative (`exact`) at one point, and their differences (`gaps`).
 
     `scale` is the unit of each difference, the sum of absolute terms; `verdict` and `digits` are as in `Verdict`.
-    `has_constants`: the verdict is `agrees` because rounded constants explain the difference.
+    `constants`: the rounded constants that explain the difference, in words; the verdict is then `agrees`.
     """
 
     verdict: str
@@ -51,7 +48,7 @@ class Comparison:
     exact: list[Balls]
     gaps: list[Balls]
     scale: list[Array]
-    has_constants: bool = False
+    constants: tuple[str, ...] = ()
 
 
 def compare(instance: Instance, wrt: Wrt, form: Traced, point: Point) -> Comparison:
@@ -85,18 +82,17 @@ def _in_balls(
 ) -> Comparison | None:  # fmt: skip
     with ctx.workprec(precision):
         gaps = differences(found, expected)
-        verdict, has_constants = None, False
+        verdict: str | None = None
         if all_zero(gaps, scale, 2.0 ** -(precision // 2)):
             verdict = "exact"
         elif some_nonzero(gaps):
-            has_constants = _within_constants(instance, wrt, form, point)
-            verdict = "agrees" if has_constants else "wrong"
+            verdict = "wrong"
         elif precision == LAST_PRECISION and not all_finite(found):
             verdict = "wrong"  # NaN or infinite at any precision
         if verdict is None:
             return None
         digits = agreeing_digits(gaps, scale, precision)
-        return Comparison(verdict, digits, instance, point, found, expected, gaps, scale, has_constants)
+        return _by_constants(Comparison(verdict, digits, instance, point, found, expected, gaps, scale), wrt, form)
 
 
 def _in_midpoints(instance: Instance, wrt: Wrt, form: Traced, point: Point, scale: list[Array]) -> Comparison:
@@ -115,23 +111,24 @@ def _in_midpoints(instance: Instance, wrt: Wrt, form: Traced, point: Point, scal
         if max(shares.values()) <= 2.0 ** -(low // 2):
             return Comparison("agrees", digits, instance, point, *values)
         if not all_finite(found[high]) or shares[low] <= 2 * shares[high] <= 4 * shares[low]:
-            has_constants = _within_constants(instance, wrt, form, point)
-            return Comparison("agrees" if has_constants else "wrong", digits, instance, point, *values, has_constants)
+            return _by_constants(Comparison("wrong", digits, instance, point, *values), wrt, form)
     raise UncheckableError("two precisions of arithmetic that is not rigorous give two answers")
 
 
-def _within_constants(instance: Instance, wrt: Wrt, form: Traced, point: Point) -> bool:
-    """Whether the gradients can be equal if each rounded constant is any number of its interval."""
-    try:
-        found = form.at(point).at(point, widened=True)
-        expected = instance.exact(wrt, point).at(point, widened=True)
-    except (UndecidedError, UnknownOperationError):
-        return False
-    if not (found.is_widened or expected.is_widened):
-        return False
-    share = WIDENED_SHARE[53 if min(found.coarsest, expected.coarsest) == 53 else 24]
-    with ctx.workprec(PRECISION):
-        return all_zero(differences(found.parts, expected.parts), instance.scale(wrt, point), share)
+def _by_constants(comparison: Comparison, wrt: Wrt, form: Traced) -> Comparison:
+    """The comparison; `agrees` for a wrong one whose difference rounded constants explain at all points so far.
+
+    The digits of both are relative to the values.
+    """
+    point, exact = comparison.point, comparison.instance.derivatives(wrt).at(comparison.point)
+    form.fit.add(Pair(form.at(point).graph, exact.graph, point.values, comparison.scale))
+    if comparison.verdict != "wrong":
+        return comparison
+    constants = form.fit.explain() if all_finite(comparison.found) else None
+    share = 0.0 if constants is None else SMALL_VALUE
+    digits = value_digits(comparison.gaps, comparison.exact, comparison.digits, share)
+    verdict = "wrong" if constants is None else "agrees"
+    return replace(comparison, verdict=verdict, digits=digits, constants=constants or ())
 
 
 def chance_log2(instance: Instance, wrt: Wrt, form: Traced, comparisons: Sequence[Comparison]) -> float | None:

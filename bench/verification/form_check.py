@@ -26,7 +26,7 @@ from gradiometer.verification.instance import Instance
 from gradiometer.verification.sample_points import Point, varied_points
 from gradiometer.verification.sampled_constraints import REMARK, within_sampling
 from gradiometer.verification.traced import Traced
-from gradiometer.verification.verdict import TORCH
+from gradiometer.verification.verdict import LEAST_DIGITS, TORCH
 
 MOST_FURTHER = 12
 """Most points that are added for sides of branches."""
@@ -65,6 +65,8 @@ class FormCheck:
             if self.verdict == "wrong":
                 self.diagnosis = self._diagnosed()
                 return
+            if self.is_coarse:
+                return
 
     @property
     def verdict(self) -> str:
@@ -81,6 +83,11 @@ class FormCheck:
         wrong = [one.digits for one in self.comparisons if one.verdict == "wrong"]
         fine = [one.digits for one in self.comparisons if one.instance not in self._coarse]
         return min(wrong or fine, default=None)
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether constants with few digits explain the difference, so that values of calls differ as well."""
+        return self.verdict == "agrees" and self.digits is not None and self.digits < LEAST_DIGITS
 
     @property
     def chance_log2(self) -> float | None:
@@ -113,7 +120,7 @@ class FormCheck:
                 )
             else:
                 self._chances.append(None)
-            if all(one.verdict != "wrong" for one in here):
+            if all(one.verdict != "wrong" for one in here) and not self.is_coarse:
                 self._calls(place, traced, points)
 
     def _fits(self, place: Instance) -> None:
@@ -151,11 +158,13 @@ class FormCheck:
         """Compare at one point, at the best level of evidence that is possible there."""
         if traced is not None and not traced.reads_numbers:
             try:
-                found = compare(place, self.names, traced, point)
-                excused = within_sampling(self.names, traced, found) if found.verdict == "wrong" else None
+                compared = compare(place, self.names, traced, point)
+                if compared.constants:
+                    self._remark("; ".join(compared.constants))
+                excused = within_sampling(self.names, traced, compared) if compared.verdict == "wrong" else None
                 if excused is not None:
                     self._remark(REMARK)
-                return excused or found
+                return excused or compared
             except UncheckableError as error:
                 self._remark(f"compared in float64: {error}")
         elif traced is not None:

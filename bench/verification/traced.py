@@ -13,11 +13,12 @@ from flint import ctx
 from torch.fx import GraphModule
 
 from gradiometer.graph.arithmetic import balls as ball_families
-from gradiometer.graph.arithmetic.balls import Widening, balls
+from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.arithmetic.balls.midpoints import midpoints
 from gradiometer.graph.arithmetic.magnitudes import Magnitude, values_and_terms
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import overload_name, trace
+from gradiometer.verification.constants.explain import ConstantFit
 from gradiometer.verification.differences import Array, Balls
 from gradiometer.verification.sample_points import Point
 
@@ -27,14 +28,9 @@ PRECISION = 1024
 
 @dataclass(frozen=True)
 class BallValues:
-    """The parts of a gradient in balls.
-
-    `is_widened`: some rounded constant was replaced by an interval. `coarsest`: the fewest bits of such a constant.
-    """
+    """The parts of a gradient in balls."""
 
     parts: list[Balls]
-    coarsest: int = 53
-    is_widened: bool = False
 
 
 @dataclass
@@ -50,19 +46,14 @@ class TracedGradient:
         names: frozenset[str] = getattr(ball_families, "NOT_RIGOROUS", frozenset())
         return not any(overload_name(node.target) in names for node in self.graph.graph.nodes)
 
-    def at(self, point: Point, precision: int = PRECISION, widened: bool = False) -> BallValues:
-        """The values at a point, in balls of `precision` bits; with `widened`, rounded constants become intervals.
-
-        Raises UnknownOperationError and UndecidedError.
-        """
+    def at(self, point: Point, precision: int = PRECISION) -> BallValues:
+        """The values at a point, in balls of `precision` bits. Raises UnknownOperationError and UndecidedError."""
 
         def in_balls() -> BallValues:
-            widening = Widening() if widened else None
             with ctx.workprec(precision):
-                parts = evaluate(self.graph, point.values, balls(widening))
-            return BallValues(parts, widening.coarsest, widening.count > 0) if widening else BallValues(parts)
+                return BallValues(evaluate(self.graph, point.values, balls()))
 
-        found: BallValues = self._once((point, precision, widened), in_balls)
+        found: BallValues = self._once((point, precision), in_balls)
         return found
 
     def midpoints(self, point: Point, precision: int = PRECISION) -> list[Balls]:
@@ -101,6 +92,7 @@ class Traced:
         self.branches_on_data = bool(graph.meta["branches_on_data"])
         self.reads_numbers = bool(graph.meta["reads_numbers"])
         self.first = TracedGradient(graph)
+        self.fit = ConstantFit()
         self._start = first
         self._graph_at: Callable[[Sequence[torch.Tensor]], GraphModule] = partial(
             trace, function, name=name, at_point=True
