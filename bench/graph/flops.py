@@ -2,8 +2,9 @@
 
 A multiplication or an addition counts one: a product of m × k by k × n counts 2mkn, an elementwise operation one per
 entry of its result (transcendental functions and comparisons too), a reduction one per entry of its operand. Moving
-entries counts none. Matrix products and convolutions use the formulas of `torch.utils.flop_counter`. Everything that
-runs is counted, including a loss that the gradient does not need.
+entries counts none. Matrix products and convolutions use the formulas of `torch.utils.flop_counter`. Other
+composite operations count as their decompositions. Everything that runs is counted, including a loss that the gradient
+does not need.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def flops_of(operation: Any, arguments: tuple[Any, ...], named: Mapping[str, Any
         return int(flop_registry[operation.overloadpacket](*arguments, **named, out_val=result))
     if name in REDUCTIONS:
         return prod(arguments[0].shape)
-    if _is_elementwise(operation.overloadpacket):
+    if _is_elementwise(operation.overloadpacket) and isinstance(result, torch.Tensor):
         return prod(result.shape)
     raise UnknownOperationError(
         f"the operations of {name} cannot be counted yet; a rule belongs in bench/graph/flops.py"
@@ -71,16 +72,16 @@ class _Count(DispatchMode):
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
-        if operation in DECOMPOSITIONS:
-            with self:
-                result = DECOMPOSITIONS[operation](*args, **named)
-            if result is not NotImplemented:
-                return result
         result = operation(*args, **named)
         try:
             self.flops += flops_of(operation, args, named, result)
         except UnknownOperationError as unknown:
-            self.unknown = unknown
+            parts = NotImplemented
+            if operation in DECOMPOSITIONS:
+                with self:
+                    parts = DECOMPOSITIONS[operation](*args, **named)
+            if parts is NotImplemented:
+                self.unknown = unknown
         return result
 
 

@@ -25,6 +25,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from gradiometer.graph.decompositions import DECOMPOSITIONS
 from gradiometer.graph.modes import DispatchMode, ShapesAlone
+from gradiometer.graph.saved_results import LastCall
 
 aten: Any = torch.ops.aten
 Tensor = torch.Tensor
@@ -38,8 +39,6 @@ OUTSIDE = {
     Tensor.data.__set__: "an assignment to .data",  # type: ignore[attr-defined]  # a property
 }
 """Methods that read or replace values without an operation."""
-DETACHING = (Tensor.detach, Tensor.detach_, Tensor.data.__get__)  # type: ignore[attr-defined]  # a property
-"""Methods by which a function makes a constant. Autograd also detaches the tensors that it saves."""
 SIZED_BY_DATA = ("nonzero", "unique_consecutive", "_unique2", "unique_dim")
 """Operations whose result has a shape that depends on the data. The result becomes a constant of the graph."""
 ERASED = ("_assert_async", "_linalg_check_errors", "_assert_scalar", "_assert_tensor_metadata")
@@ -59,7 +58,6 @@ class _PythonCalls(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.is_detaching = False
         self.recorder: Recorder | None = None
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,11 +65,7 @@ class _PythonCalls(TorchFunctionMode):
             self.recorder.outside = self.recorder.outside or OUTSIDE[function]
         if function is one_hot and self.recorder is not None:
             return _one_hot(*args, **(kwargs or {}))
-        before, self.is_detaching = self.is_detaching, self.is_detaching or function in DETACHING
-        try:
-            return function(*args, **(kwargs or {}))
-        finally:
-            self.is_detaching = before
+        return function(*args, **(kwargs or {}))
 
 
 class Recorder(DispatchMode):
@@ -96,6 +90,7 @@ class Recorder(DispatchMode):
         self._nodes: Any = WeakTensorKeyDictionary()
         self._varying: set[Node] = set()
         self._detached: dict[Node, Node] = {}
+        self._last = LastCall()
         calls.recorder = self
         for i, tensor in enumerate(inputs):
             self._varying.add(self._name(self.graph.placeholder(f"x{i}"), tensor))
@@ -138,7 +133,14 @@ class Recorder(DispatchMode):
         return self._detached[node]
 
     def __torch_dispatch__(self, target: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+        caller = sys._getframe(1)
+        is_saved = target is aten.detach.default and self._last.saves(caller, args[0])
+        result = self._performed(target, args, kwargs or {}, is_saved)
+        self._last.note(caller, result)
+        return result
+
+    def _performed(self, target: Any, args: Any, kwargs: Any, is_saved: bool) -> Any:
+        """The result of one operation, which is recorded, or replaced by its decomposition."""
         name = target.overloadpacket.__name__
         if name in ERASED:
             return None
@@ -157,7 +159,7 @@ class Recorder(DispatchMode):
             is_read = any(map(self.is_varying, args))
             self.branches_on_data |= is_read
             self.reads_numbers |= is_read and isinstance(result, (float, complex))
-        elif name == "lift_fresh" or (name == "detach" and not self._calls.is_detaching and args[0].requires_grad):
+        elif name == "lift_fresh" or is_saved:
             self._nodes[result] = self.node_of(args[0])  # a literal; autograd saves a tensor for its backward pass
         else:
             self._record(target, args, kwargs, result)

@@ -42,6 +42,12 @@ def _gradient_penalty(x):
     return (slope**2).sum()
 
 
+def _penalty_of_a_saved_result(x):
+    x = x if x.requires_grad else x.requires_grad_()
+    (slope,) = torch.autograd.grad(torch.tanh(x).sum(), x, create_graph=True)
+    return (slope**2).sum()
+
+
 class _Cube(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
@@ -58,6 +64,11 @@ LOSSES = {
     "no_grad": _mean_without_gradient,
     "buffer written under no_grad": _buffer_without_gradient,
     "detach": lambda x: (x * x.detach()).sum(),
+    "torch.detach": lambda x: (x * torch.detach(x)).sum(),
+    "detach of a new result": lambda x: (x * x.tanh().detach()).sum(),
+    "new_tensor": lambda x: (x * x.new_tensor(x)).sum(),
+    "Parameter": lambda x: (x * torch.nn.Parameter(x)).sum(),
+    "penalty of a saved result": _penalty_of_a_saved_result,
     "data": lambda x: (x * x.data).sum(),
     "writes into intermediates": _written_intermediate,
     "autograd inside": _gradient_penalty,
