@@ -80,21 +80,22 @@ def _scale(graph, tensors, exact):
     return scales(sizes, exact), missing
 
 
-def _check_float64(stage, exact, scale, values):
+def _check_float64(stage, exact, scale, values, share):
     for part, unit, value in zip(exact, scale, values, strict=True):
         if part.shape != tuple(value.shape):
             raise DisagreementError(stage, f"shape {part.shape} in balls, {tuple(value.shape)} in PyTorch")
         for ball, size, number in zip(
             part.ravel(), unit.ravel(), value.detach().clone().double().ravel().tolist(), strict=True
         ):
-            if not ball.is_finite() or not float((ball - number).abs_upper()) <= FLOAT64_SHARE * size:
+            if not ball.is_finite() or not float((ball - number).abs_upper()) <= share * size:
                 raise DisagreementError(stage, f"{ball.str(12)} in balls, {number:.12g} in PyTorch")
 
 
-def check(function, tensors, wrt):
+def check(function, tensors, wrt, share=FLOAT64_SHARE):
     """Compare a function that returns one number, at one point. Returns the operation without a magnitude, or "".
 
-    `tensors` are all inputs, `wrt` the positions of those that are differentiated. Raises DisagreementError.
+    `tensors` are all inputs, `wrt` the positions of those that are differentiated; `share` is the largest difference
+    from PyTorch's values, relative to the sum of absolute terms. Raises DisagreementError.
     """
     places = [tensor.detach().clone().requires_grad_(i in wrt) for i, tensor in enumerate(tensors)]
     value = function(*places)
@@ -105,12 +106,12 @@ def check(function, tensors, wrt):
     loss = _traced("forward", function, tensors)
     exact, _ = _in_balls("forward", loss, tensors)
     scale, _ = _scale(loss, tensors, exact)
-    _check_float64("forward", exact, scale, [value])
+    _check_float64("forward", exact, scale, [value], share)
 
     ours = _known("derivative", lambda: derivative(loss, tensors, wrt))
     exact, precision = _in_balls("derivative", ours, tensors)
     scale, missing = _scale(ours, tensors, exact)
-    _check_float64("derivative", exact, scale, gradient)
+    _check_float64("derivative", exact, scale, gradient, share)
 
     graph = _traced("backward", torch.func.grad(function, tuple(wrt)), tensors)
     found, _ = _in_balls("backward", graph, tensors)

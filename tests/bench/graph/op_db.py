@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.bench.graph.op_agreement import DisagreementError, check
+from tests.bench.graph.op_agreement import FLOAT64_SHARE, DisagreementError, check
 
 SAMPLES = 4
 """Samples for each operation, spread over those that are small enough."""
@@ -62,11 +62,15 @@ def operations():
 
 @dataclass(frozen=True)
 class Sample:
-    """A function that returns one number (a random combination of the operation's results), and its inputs."""
+    """A function that returns one number (a random combination of the operation's results), and its inputs.
+
+    `share` is the largest relative difference from PyTorch's values; casts to other dtypes round.
+    """
 
     function: object
     tensors: list[torch.Tensor]
     wrt: list[int]
+    share: float
 
     @property
     def entries(self):
@@ -75,12 +79,17 @@ class Sample:
 
 
 def _sample(op, found):
-    """One sample of op_db. None where it is too large, has no derivative, or its value or derivative is not finite."""
+    """One sample of op_db. None where it is empty or too large, has no derivative, or is not finite."""
     leaves, spec = tree_flatten((found.input, tuple(found.args), dict(found.kwargs)))
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     tensors = [leaves[i].detach().clone() for i in places]
     wrt = [k for k, i in enumerate(places) if leaves[i].requires_grad and leaves[i].is_floating_point()]
-    if not wrt or sum(t.numel() for t in tensors) > LARGEST or any(t.layout != torch.strided for t in tensors):
+    if (
+        not wrt
+        or any(t.numel() == 0 for t in tensors)
+        or sum(t.numel() for t in tensors) > LARGEST
+        or any(t.layout != torch.strided for t in tensors)
+    ):
         return None
 
     def outputs(*given):
@@ -94,7 +103,8 @@ def _sample(op, found):
         parts = [torch.view_as_real(part.resolve_conj()) if part.is_complex() else part for part in parts]
         return [part for part in parts if part.is_floating_point()]
 
-    shapes = [part.shape for part in outputs(*tensors)]
+    parts = outputs(*tensors)
+    shapes = [part.shape for part in parts]
     if not shapes or sum(shape.numel() for shape in shapes) > LARGEST:
         return None
     generator = torch.Generator().manual_seed(len(tensors))
@@ -112,7 +122,8 @@ def _sample(op, found):
     gradient = torch.autograd.grad(value, [variables[i] for i in wrt], allow_unused=True)
     wrt = [i for i, g in zip(wrt, gradient, strict=True) if g is not None]
     is_finite = all(bool(x.isfinite().all()) for x in (value, *gradient) if x is not None)
-    return Sample(function, given, wrt) if wrt and is_finite else None
+    share = max(FLOAT64_SHARE, *(4 * torch.finfo(part.dtype).eps for part in parts))
+    return Sample(function, given, wrt, share) if wrt and is_finite else None
 
 
 def samples(op):
@@ -144,7 +155,7 @@ def result_of(name, op):
     missing = ""
     for i, sample in enumerate(chosen):
         try:
-            missing = check(sample.function, sample.tensors, sample.wrt) or missing
+            missing = check(sample.function, sample.tensors, sample.wrt, sample.share) or missing
         except DisagreementError as error:
             return Result(name, error.stage, f"{error} (sample {i + 1} of {len(chosen)})")
     return Result(name, "agrees", f"without a magnitude: {missing}" if missing else "")
@@ -226,7 +237,7 @@ def main():
     if options.debug:
         for op in chosen.values():
             for sample in samples(op)[0]:
-                check(sample.function, sample.tensors, sample.wrt)
+                check(sample.function, sample.tensors, sample.wrt, sample.share)
         return
     found = {}
     for result in results(chosen, options.jobs, options.seconds):
