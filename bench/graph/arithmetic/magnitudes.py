@@ -204,7 +204,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "clamp": clamp,
     "cos": function(np.cos, lambda x, y: np.sin(x)),
     "cosh": function(np.cosh, lambda x, y: np.sinh(x)),
-    "cumsum": linear(lambda x, dim: np.cumsum(x, axis=dim)),
+    "cumsum": linear(lambda x, dim: np.cumsum(x, axis=dim).reshape(x.shape)),
     "div": divide,
     "eq": compared(np.equal),
     "erf": function(_erf, lambda x, y: 2 / sqrt(pi) * np.exp(-x * x)),

@@ -77,7 +77,9 @@ def test_what_is_not_known_is_no_number():
             flops(lambda: torch.linalg.eigvals(square))
     branches = Problem(
         name="branches", loss=lambda x: (x * x).sum(), shapes={"x": "n"}, dims={"n": 1.0},
-        gradients={"x": {"branch": lambda x: 2 * x if x.sum() > 0 else x + x, "modes": torch.linalg.eigvals}},
+        gradients={"x": {
+            "branch": lambda x: 2 * x if x.sum() > 0 else x + x, "modes": lambda x: torch.linalg.eigvals(x),
+        }},
     )  # fmt: skip
     found = {method: Counts().of(branches, "x", {"n": 4}, method) for method in ("branch", "modes", "autograd")}
     assert found["branch"] is None and found["modes"] is None

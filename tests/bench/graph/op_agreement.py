@@ -113,7 +113,7 @@ def check(function, tensors, wrt, share=FLOAT64_SHARE):
     scale, missing = _scale(ours, tensors, exact)
     _check_float64("derivative", exact, scale, gradient, share)
 
-    graph = _traced("backward", torch.func.grad(function, tuple(wrt)), tensors)
+    graph = _backward_graph(function, tensors, wrt)
     found, _ = _in_balls("backward", graph, tensors)
     with ctx.workprec(precision):
         gaps = differences(found, exact)
@@ -121,6 +121,19 @@ def check(function, tensors, wrt, share=FLOAT64_SHARE):
     if digits < LEAST_DIGITS and not _within_constants(graph, ours, tensors, scale):
         raise DisagreementError("backward", f"PyTorch's backward graph agrees to {digits:.1f} digits")
     return missing
+
+
+def _backward_graph(function, tensors, wrt):
+    """The graph of `torch.func.grad`, or of `torch.autograd.grad` for a function that torch.func cannot call."""
+
+    def by_autograd(*given):
+        leaves = [tensor.detach().requires_grad_(i in wrt) for i, tensor in enumerate(given)]
+        return torch.autograd.grad(function(*leaves), [leaves[i] for i in wrt], materialize_grads=True)
+
+    try:
+        return _traced("backward", torch.func.grad(function, tuple(wrt)), tensors)
+    except DisagreementError:
+        return _traced("backward", by_autograd, tensors)
 
 
 def _within_constants(graph, ours, tensors, scale):

@@ -122,7 +122,7 @@ def _sample(op, found):
     gradient = torch.autograd.grad(value, [variables[i] for i in wrt], allow_unused=True)
     wrt = [i for i, g in zip(wrt, gradient, strict=True) if g is not None]
     is_finite = all(bool(x.isfinite().all()) for x in (value, *gradient) if x is not None)
-    share = max(FLOAT64_SHARE, *(4 * torch.finfo(part.dtype).eps for part in parts))
+    share = max(FLOAT64_SHARE, *(4 * torch.finfo(t.dtype).eps for t in (*parts, *tensors) if t.is_floating_point()))
     return Sample(function, given, wrt, share) if wrt and is_finite else None
 
 

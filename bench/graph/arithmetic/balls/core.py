@@ -147,7 +147,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "clamp": clamp,
     "cos": entrywise(methodcaller("cos")),
     "cosh": entrywise(methodcaller("cosh")),
-    "cumsum": lambda x, dim: as_array(np.cumsum(x, axis=dim)),
+    "cumsum": lambda x, dim: as_array(np.cumsum(x, axis=dim)).reshape(x.shape),
     "div": divide,
     "erf": entrywise(methodcaller("erf")),
     "exp": entrywise(methodcaller("exp")),
