@@ -7,19 +7,25 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gradiometer.statistics.estimates import Floats
 from gradiometer.statistics.moderation import moderated
+from gradiometer.statistics.modes import hidden_variance, split
 from gradiometer.statistics.paired_ratios import block_logs, by_process, over_processes, paired_logs
 from gradiometer.storage.schema import BASELINE
 
 
 def estimates_over(processes: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFrame:
-    """One row per cell, from `by_process` of a whole table: value, log_se, df, processes, blocks.
+    """One row per cell, from `by_process` of a whole table: value, log_se, df, processes, blocks, modes.
 
     Variances are moderated over the cells of the same kind (`kinds` maps a cell to its kind) and the same number of
     processes. The variance that a cell's own blocks predict serves as the scale, because a slow candidate with few
     calls varies more than a fast one with thousands.
+
+    A cell whose processes are in two timing modes keeps its own variance, and `modes` is true; the other cells of its
+    kind get `modes.hidden_variance` in addition.
     """
-    found = over_processes(processes).assign(df=np.nan)
+    found = over_processes(processes).assign(df=np.nan, modes=False)
+    added = pd.Series(0.0, found.index)
     kind_of = kinds.reindex(found.index)
     for (several, _), kind in found.groupby(["processes", kind_of]):
         if several == 1:
@@ -29,11 +35,22 @@ def estimates_over(processes: pd.DataFrame, kinds: pd.Series[str]) -> pd.DataFra
         within = kind["within"].where(~unknown, kind.loc[unknown, "variance"].median()).clip(lower=1e-12)
         own_df = kind["count"].to_numpy(float) - 1
         both = moderated(kind["variance"].to_numpy(float), own_df, within.to_numpy(float))
-        found.loc[kind.index, "variance"], found.loc[kind.index, "df"] = both
+        gaps, is_split = split(_medians(processes, kind.index))
+        found.loc[kind.index, "variance"] = np.where(is_split, kind["variance"], both[0])
+        found.loc[kind.index, "df"] = np.where(is_split, own_df, both[1])
+        found.loc[kind.index, "modes"] = is_split
+        added[kind.index] = np.where(is_split, 0.0, hidden_variance(gaps, is_split))
     found["df"] = found["df"].where(found["df"] > 0)
     found["value"] = np.exp(found["mean"])
-    found["log_se"] = (found["variance"] / found["count"]).where(found["df"].notna()) ** 0.5
-    return found[["value", "log_se", "df", "processes", "blocks"]]
+    found["log_se"] = (found["variance"] / found["count"] + added).where(found["df"].notna()) ** 0.5
+    return found[["value", "log_se", "df", "processes", "blocks", "modes"]]
+
+
+def _medians(processes: pd.DataFrame, cells: pd.Index[str]) -> Floats:
+    """The medians of the processes of cells that have equally many, one row per cell."""
+    of_kind = processes[processes["cell_id"].isin(cells)]
+    by_cell = {str(name): rows.to_numpy(float) for name, rows in of_kind.groupby("cell_id", observed=True)["median"]}
+    return np.stack([by_cell[name] for name in cells])
 
 
 def measured(cells: pd.DataFrame, samples: pd.DataFrame, segments: pd.DataFrame) -> dict[str, pd.DataFrame]:
