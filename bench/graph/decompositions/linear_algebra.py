@@ -12,44 +12,31 @@ from typing import Any
 import torch
 from torch._decomp import get_decompositions
 
+from gradiometer.graph.own_operations import own_operation
+
 aten: Any = torch.ops.aten
 Tensor = torch.Tensor
 
 
-@torch.library.custom_op("gradiometer::solve", mutates_args=())
+@own_operation(lambda a, b: a.new_empty((*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:])))
 def solve(a: Tensor, b: Tensor) -> Tensor:
     """A⁻¹B for A (… × n × n) and B (… × n × k); the leading dimensions are broadcast."""
     return torch.clone(torch.linalg.solve_ex(a, b)[0])
 
 
-@solve.register_fake
-def _(a: Tensor, b: Tensor) -> Tensor:
-    return a.new_empty((*torch.broadcast_shapes(a.shape[:-2], b.shape[:-2]), *b.shape[-2:]))
-
-
-@torch.library.custom_op("gradiometer::det", mutates_args=())
+@own_operation(lambda a: a.new_empty(a.shape[:-2]))
 def det(a: Tensor) -> Tensor:
     """det A for A (… × n × n)."""
     return torch.clone(torch.linalg.det(a))
 
 
-@det.register_fake
-def _(a: Tensor) -> Tensor:
-    return a.new_empty(a.shape[:-2])
-
-
-@torch.library.custom_op("gradiometer::logabsdet", mutates_args=())
+@own_operation(lambda a: a.new_empty(a.shape[:-2], dtype=a.real.dtype))
 def logabsdet(a: Tensor) -> Tensor:
     """log |det A| for A (… × n × n); it does not overflow where det A does."""
     return torch.clone(torch.linalg.slogdet(a)[1])
 
 
-@logabsdet.register_fake
-def _(a: Tensor) -> Tensor:
-    return a.new_empty(a.shape[:-2], dtype=a.real.dtype)
-
-
-@torch.library.custom_op("gradiometer::adjugate", mutates_args=())
+@own_operation(torch.empty_like)
 def adjugate(a: Tensor) -> Tensor:
     """The adjugate det(A) A⁻¹, which a singular matrix has too, from the singular value decomposition."""
     u, s, vh = torch.linalg.svd(a)
@@ -57,11 +44,6 @@ def adjugate(a: Tensor) -> Tensor:
     others.diagonal(dim1=-2, dim2=-1).fill_(1)
     found: Tensor = torch.linalg.det(u @ vh)[..., None, None] * (vh.mH * others.prod(-1).unsqueeze(-2)) @ u.mH
     return found
-
-
-@adjugate.register_fake
-def _(a: Tensor) -> Tensor:
-    return torch.empty_like(a)
 
 
 def identity(a: Tensor, n: int | None = None) -> Tensor:
@@ -139,7 +121,7 @@ def _unpack(lu: Tensor, pivots: Tensor, unpack_data: bool = True, unpack_pivots:
     return permutation, lower, upper
 
 
-@torch.library.custom_op("gradiometer::permutation_matrix", mutates_args=())
+@own_operation(lambda pivots, rows: pivots.new_empty((*pivots.shape[:-1], rows, rows), dtype=torch.int64))
 def permutation_matrix(pivots: Tensor, rows: int) -> Tensor:
     """The matrix P of zeros and ones for LAPACK's interchanges of rows."""
     lead = pivots.shape[:-1]
@@ -151,11 +133,6 @@ def permutation_matrix(pivots: Tensor, rows: int) -> Tensor:
             order[row], order[pivot - 1] = order[pivot - 1], order[row]
         matrix[order, range(rows)] = 1
     return found.reshape(*lead, rows, rows).to(pivots.device)
-
-
-@permutation_matrix.register_fake
-def _(pivots: Tensor, rows: int) -> Tensor:
-    return pivots.new_empty((*pivots.shape[:-1], rows, rows), dtype=torch.int64)
 
 
 def _lu(a: Tensor, *, pivot: bool = True) -> Any:

@@ -14,20 +14,16 @@ from typing import Any
 import torch
 
 from gradiometer.graph.arithmetic.arrays import count_of, dims_of
+from gradiometer.graph.own_operations import own_operation
 
 Tensor = torch.Tensor
 Cotangents = Sequence[Tensor | None]
 
 
-@torch.library.custom_op("gradiometer::is_largest", mutates_args=())
+@own_operation(lambda x, dims: torch.empty_like(x, dtype=torch.bool))
 def is_largest(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Whether an entry is the largest along `dims`; one operation, so that an arithmetic can decide it exactly."""
     return x == torch.amax(x, list(dims), keepdim=True)
-
-
-@is_largest.register_fake
-def _(x: Tensor, dims: Sequence[int]) -> Tensor:
-    return torch.empty_like(x, dtype=torch.bool)
 
 
 def to_shape(g: Tensor, of: Any) -> Tensor | None:
