@@ -15,7 +15,7 @@ from gradiometer.verification.instance import PRECISION, Wrt
 from gradiometer.verification.sample_points import free_inputs
 from gradiometer.verification.traced import Traced
 
-MOST_SHARE = 2.0**-46
+MOST_SHARE = 2.0**-48
 """Largest difference, relative to the scale, that rounding of sampled data may explain."""
 CHANGE = 2.0**-26
 """Relative change of the sampled data, by which a violated constraint is recognised."""
@@ -50,4 +50,4 @@ def within_sampling(wrt: Wrt, form: Traced, comparison: Comparison) -> Compariso
     return replace(comparison, verdict="agrees") if grown >= LEAST_GROWTH * share else None
 
 
-REMARK = "right where the sampled data meet their constraint exactly; declare it to have this checked"
+REMARK = "differs by what rounding of the sampled data explains, as where they meet a constraint to rounding only"

@@ -22,7 +22,7 @@ from gradiometer.verification.coverage.dimensions import (
 from gradiometer.verification.functions import UncheckableError
 from gradiometer.verification.instance import Instance
 
-MOST_EXACT = 8_000
+MOST_EXACT = 4_000
 """Most multiplications of a loss that is compared in balls at a further tuple; beyond, float64 is compared."""
 MOST_NODES = 250
 """Most operations of a loss that is traced at a further tuple."""
