@@ -22,12 +22,14 @@ from gradiometer.graph.arithmetic.arrays import (
     Array,
     count_of,
     dims_of,
+    expand,
     gather_entries,
     index_put,
     scatter_add,
 )
 from gradiometer.graph.arithmetic.complex_terms import COMPLEX
 from gradiometer.graph.arithmetic.matrix_terms import MATRICES
+from gradiometer.graph.derivative.rules import RULES, special
 from gradiometer.graph.evaluate import Arithmetic, evaluate
 from gradiometer.graph.trace import overload_name
 
@@ -107,6 +109,26 @@ def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
     return apply
 
 
+def by_rule(name: str) -> Callable[..., Magnitude]:
+    """An elementwise function of RULES: its value by PyTorch, its slopes from the rule of its derivative."""
+    own: Any = torch.ops.gradiometer
+    operation, rule = getattr(own if hasattr(own, name) else torch.ops.aten, name), RULES[name]
+
+    def apply(*operands: Any) -> Magnitude:
+        found = [x for x in operands if isinstance(x, Magnitude)]
+        shape = np.broadcast_shapes(*(x.shape for x in found))
+        arguments = [
+            torch.from_numpy(expand(x.value, shape).copy()) if isinstance(x, Magnitude) else x for x in operands
+        ]
+        y = operation(*arguments)
+        slopes = rule(torch.ones_like(y), y, *arguments)
+        terms = np.abs(y.numpy())
+        parts = [np.abs(d.numpy()) * x.terms for d, x in zip(slopes, operands, strict=True) if d is not None]
+        return Magnitude(y.numpy(), np.fmax(terms, sum(parts, np.zeros_like(terms))))
+
+    return apply
+
+
 def power(a: Any, exponent: Any) -> Magnitude:
     """A power, with its derivatives by the base and by the exponent."""
     one, other = operand(a), operand(exponent)
@@ -140,8 +162,14 @@ def reduced_extreme(take: Callable[..., Array]) -> Callable[..., Magnitude]:
 
 
 def clamp(x: Magnitude, low: Any = None, high: Any = None) -> Magnitude:
-    """x limited to the range from `low` to `high`, two numbers."""
-    return Magnitude(np.clip(x.value, low, high), np.maximum(x.terms, np.abs(np.clip(x.value, low, high))))
+    """x limited to the range from `low` to `high`, with the magnitude of x or of the bound that is the result."""
+    y = np.array(x.value)
+    terms = x.terms
+    for bound, take in ((low, np.maximum), (high, np.minimum)):
+        if bound is not None:
+            y = take(y, operand(bound).value)
+            terms = np.where(y == x.value, terms, np.maximum(terms, operand(bound).terms))
+    return Magnitude(y, np.maximum(terms, np.abs(y)))
 
 
 def compared(holds: Callable[[Array, Array], Array]) -> Callable[[Any, Any], torch.Tensor]:
@@ -194,6 +222,7 @@ def lift(tensor: torch.Tensor) -> Magnitude:
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **{name: linear(move) for name, move in SAME_ENTRIES.items()},
     **{name: of_pairs(function) for name, function in {**MATRICES, **COMPLEX}.items()},
+    **{name: by_rule(name) for name in special.RULES},
     "abs": function(np.abs, lambda x, y: np.ones_like(x)),
     "add": add,
     "amax": reduced_extreme(np.max),

@@ -51,11 +51,14 @@ def unary(rule: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable[..., Cot
 
 
 def _power(g: Tensor, y: Tensor, a: Tensor, b: Any) -> Cotangents:
-    if isinstance(b, Tensor):
-        return to_shape(g * b * a ** (b - 1), a), to_shape(g * y * a.log(), b)
+    if isinstance(b, Tensor):  # as in PyTorch, 0 and not NaN for the exponent of 0ᵇ and for the base of a⁰
+        nothing = torch.zeros_like(g)
+        by_base = torch.where(b == 0, nothing, g * b * a ** (b - 1))
+        return to_shape(by_base, a), to_shape(torch.where((a == 0) & (b >= 0), nothing, g * y * a.log()), b)
     if float(b).is_integer():
         return (g * b * a ** (b - 1) if b != 1 else g,)
-    return (g * b * y / a,)  # a ** (b − 1) would round b − 1
+    # a ** (b − 1) would round b − 1, which matters everywhere but at 0
+    return (torch.where(a == 0, g * b * a ** (b - 1), g * b * y / a),)
 
 
 def restored(x: Tensor, dims: Any, keepdim: bool, g: Tensor) -> Tensor:
