@@ -7,6 +7,7 @@ from typing import Any
 
 from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.storage.schema import VERDICTS
+from gradiometer.verification.constraints.decisions import right_where, where_exact
 from gradiometer.verification.coverage.branches import Branches
 from gradiometer.verification.coverage.dimensions import dims_text
 from gradiometer.verification.coverage.places import Places
@@ -159,6 +160,9 @@ class FormCheck:
         if traced is not None and not traced.reads_numbers:
             try:
                 compared = compare(place, self.names, traced, point)
+                if compared.verdict == "wrong" and (exactly := where_exact(compared, self.names, traced)) is not None:
+                    compared = exactly[0]
+                    self._remark(exactly[1])
                 if compared.constants:
                     self._remark("; ".join(compared.constants))
                 excused = within_sampling(self.names, traced, compared) if compared.verdict == "wrong" else None
@@ -169,10 +173,21 @@ class FormCheck:
                 self._remark(f"compared in float64: {error}")
         elif traced is not None:
             self._remark(f"compared in float64: {self.label} computes with numbers that it read by .item()")
-        coarse = compare_float64(place, self.names, self.function, point, self.label)
-        if coarse is None:
+        rough = compare_float64(place, self.names, self.function, point, self.label)
+        if rough is None:
             raise UncheckableError("the loss or its derivative is not finite")
-        return coarse
+        return rough
+
+    def _is_right(self, place: Instance, point: Point) -> bool:
+        """Whether the gradient equals the derivative at a point: in float64 first, as that is cheap, then in balls."""
+        traced = self._traced(place)
+        try:
+            rough = compare_float64(place, self.names, self.function, point, self.label, by_torch=True)
+            if rough is None or rough.verdict == "wrong" or traced is None or not place.is_finite_at(self.names, point):
+                return False
+            return compare(place, self.names, traced, point).verdict != "wrong"
+        except UncheckableError:
+            return False
 
     def _remark(self, text: str) -> None:
         if text not in self.remarks:
@@ -312,7 +327,10 @@ class FormCheck:
         if not evidence:
             (first, *_) = [one for one in wrong if isinstance(one, Float64Comparison)]
             return f"{where}{first.why}"
-        return where + diagnose(self.names, self.function, [*evidence.values(), *self._third(where)])
+        under = right_where(list(evidence.values()), self.names, self._is_right)
+        explained = f"right {under}; otherwise " if under else ""
+        found = diagnose(self.names, self.function, [*evidence.values(), *self._third(where)])
+        return f"{where}{explained}{found}"
 
     def _where(self, wrong: Sequence[Comparison | Float64Comparison]) -> str:
         """The dimensions or data at which alone the gradient is wrong, as the beginning of a message."""

@@ -13,6 +13,7 @@ from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.problems import inputs
 from gradiometer.problems.problem import Problem
 from gradiometer.storage.schema import DATA
+from gradiometer.verification.constraints.points import refinements
 
 INTEGER_POINTS = 2
 """Number of points with integer inputs."""
@@ -59,6 +60,12 @@ def free_inputs(problem: Problem, dims: dict[str, int], data: str = "uniform") -
     return () if sampled is None else tuple(name for name in undeclared if name not in sampled)
 
 
+def sampled_inputs(problem: Problem, dims: dict[str, int], data: str) -> tuple[str, ...]:
+    """The undeclared inputs that the sampler draws; they may meet any constraint."""
+    free = free_inputs(problem, dims, data if data in problem.data else "uniform")
+    return tuple(name for name in problem.shapes if name not in free and name not in problem.kinds)
+
+
 def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iterator[Point]:
     """One point of every kind of data that the problem can draw, then integer points where inputs are unconstrained.
 
@@ -67,7 +74,7 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
     for data in (*DATA, *problem.data):
         drawn = inputs.draw(problem, dims, data, seed)
         if drawn is not None:
-            yield Point(data, drawn)
+            yield Point(data, drawn, refined=refinements(problem, drawn))
     with contextlib.suppress(Exception):  # a sampler that raises for uniform data takes no integers either
         key = hashlib.sha256(f"integers {seed} {sorted(dims.items())}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
@@ -108,4 +115,4 @@ def varied_points(problem: Problem, dims: dict[str, int], points: list[Point], s
             with contextlib.suppress(Exception):
                 drawn = inputs.draw(problem, dims, base.data, seed + i)
                 if drawn is not None:
-                    yield Point(base.data, drawn)
+                    yield Point(base.data, drawn, refined=refinements(problem, drawn))

@@ -1,4 +1,4 @@
-"""Differences that come from a sampler whose data meet a constraint to rounding only, such as Qᵀ Q = I or Σ t = 1."""
+"""Differences that come from a sampler whose data meet to rounding a constraint that `constraints` does not know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradiometer.verification.differences import differences, largest_share
 from gradiometer.verification.equality import Comparison
 from gradiometer.verification.functions import UncheckableError
 from gradiometer.verification.instance import PRECISION, Wrt
-from gradiometer.verification.sample_points import free_inputs
+from gradiometer.verification.sample_points import sampled_inputs
 from gradiometer.verification.traced import Traced
 
 MOST_SHARE = 2.0**-48
@@ -30,9 +30,9 @@ def within_sampling(wrt: Wrt, form: Traced, comparison: Comparison) -> Compariso
     """
     place, point = comparison.instance, comparison.point
     try:
-        free = free_inputs(place.problem, place.dims, point.data)
         share = largest_share(comparison.gaps, comparison.scale)
-        sampled = [n for n, t in point.inputs.items() if n not in free and t.is_floating_point()]
+        drawn = sampled_inputs(place.problem, place.dims, point.data)
+        sampled = [name for name in drawn if point.inputs[name].is_floating_point()]
         if not sampled or share > MOST_SHARE or place.problem.sample is None:
             return None
         generator = torch.Generator().manual_seed(0)

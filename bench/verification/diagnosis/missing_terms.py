@@ -141,10 +141,10 @@ def altered_term(first: Comparison, wrt: tuple[str, ...], i: int, found: Array) 
 
 
 def symmetric_only(first: Comparison, wrt: tuple[str, ...], i: int, function: Callable[..., Any]) -> str | None:
-    """The gradient is right where a square input is symmetric, and wrong elsewhere."""
+    """The gradient is right where a square input that it is with respect to is symmetric, and wrong elsewhere."""
     graph = first.instance.exact(wrt).graph
     for name, tensor in first.point.inputs.items():
-        if tensor.dim() != 2 or tensor.shape[0] != tensor.shape[1] or len(tensor) < 2:
+        if name not in wrt or tensor.dim() != 2 or tensor.shape[0] != tensor.shape[1] or len(tensor) < 2:
             continue
         changed = {**first.point.inputs, name: (tensor + tensor.T) / 2}
         try:

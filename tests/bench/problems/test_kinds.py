@@ -89,7 +89,7 @@ def test_labels_and_masks_keep_their_dtype_in_every_case():
         ({"kinds": {"x": "stochastic"}}, "expected one of integer, boolean"),
         ({"kinds": {"x": 3}}, "expected one of integer, boolean"),
         ({"kinds": {"y": "boolean"}}, "kinds names 'y'; the inputs are w, x"),
-        ({"kinds": "boolean"}, "expected a dictionary"),
+        ({"kinds": "boolean"}, "expected kinds by input"),
         ({"kinds": {"x": "integer"}}, "expected 'integer k', found 'integer'"),
         ({"kinds": {"x": "integer q"}}, "dimension 'q' has no factor"),
         ({"kinds": {"x": "interval 1 0"}}, "the smaller one first"),
