@@ -144,7 +144,7 @@ def test_an_assumed_symmetry_is_identified():
         make(lambda A, x: x @ (A @ x), {"x": {"form": lambda A, x: 2 * (A @ x)}}, {"A": "n n", "x": "n"})
     )
     assert verdict.verdict == "wrong"
-    assert "right only where A is symmetric" in verdict.diagnosis
+    assert "right where A is symmetric; declare A as symmetric" in verdict.diagnosis
 
 
 def test_a_gradient_that_vanishes_and_a_scalar_input():
