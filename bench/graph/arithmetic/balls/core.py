@@ -96,7 +96,7 @@ def mm(a: Array, b: Array) -> Array:
     if inner == 0:
         return np.full((rows, columns), arb(0), dtype=object)
     one, other = a.ravel().tolist(), b.ravel().tolist()
-    kind = acb_mat if any(isinstance(entry, acb) for entry in (*one, *other)) else arb_mat
+    kind = acb_mat if acb in {*map(type, one), *map(type, other)} else arb_mat
     return as_array((kind(rows, inner, one) * kind(inner, columns, other)).entries()).reshape(rows, columns)
 
 
