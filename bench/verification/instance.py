@@ -17,7 +17,14 @@ from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.problems.problem import Problem
 from gradiometer.verification.coverage.dimensions import DimensionsError
 from gradiometer.verification.differences import Array, Balls, all_finite, scales
-from gradiometer.verification.functions import UncheckableError, call_twice, check_loss, loss_function, one_line
+from gradiometer.verification.functions import (
+    UncheckableError,
+    call_twice,
+    check_loss,
+    loss_function,
+    one_line,
+    torch_function,
+)
 from gradiometer.verification.quotients import disagreement
 from gradiometer.verification.sample_points import Point, sample_points
 from gradiometer.verification.traced import PRECISION, Traced, TracedGradient
@@ -45,6 +52,7 @@ class Instance:
         self._usable: dict[Wrt, list[Point]] = {}
         self._loss: Traced | TraceError | None = None
         self._distrusted: set[Wrt] = set()
+        self._confirmed: set[Wrt] = set()
         try:
             self.points = list(sample_points(problem, dims, seed))
             if not self.points:
@@ -78,8 +86,27 @@ class Instance:
             raise UnknownOperationError("the derivative contradicts difference quotients of the loss")
         if wrt not in self._exact:
             places = [self.names.index(name) for name in wrt]
-            self._exact[wrt] = self.traced_loss.built(lambda graph, inputs: derivative(graph, inputs, places))
+            try:
+                self._exact[wrt] = self.traced_loss.built(lambda graph, inputs: derivative(graph, inputs, places))
+            except UnknownOperationError as error:
+                self._exact[wrt] = self._by_torch(wrt, places, error)
         return self._exact[wrt]
+
+    def _by_torch(self, wrt: Wrt, places: list[int], why: UnknownOperationError) -> Traced:
+        """PyTorch's backward graph in place of a derivative that no rule gives, if a difference quotient confirms it.
+
+        Raises `why` where it does not, or where the graph cannot be evaluated in high precision.
+        """
+        try:
+            traced = Traced(torch_function(self.problem, wrt), self.points[0].tensors, "torch's derivative")
+            for point in [one for one in self.points if not one.is_integer][:2]:
+                parts = traced.at(point).midpoints(point)
+                if all_finite(parts) and disagreement(self.traced_loss.at(point).graph, point, places, parts) is None:
+                    self._confirmed.add(wrt)
+                    return traced
+        except Exception as error:  # any failure leaves the derivative unknown
+            raise why from error
+        raise why
 
     def distrust(self, wrt: Wrt) -> None:
         """Use the exact derivative no more, because difference quotients contradict it."""
@@ -152,7 +179,7 @@ class Instance:
         """
         bits = precision or self.precision(point)
         traced = self.derivatives(wrt).at(point)
-        if traced.is_rigorous:
+        if traced.is_rigorous and wrt not in self._confirmed:
             try:
                 return traced.at(point, bits).parts, True
             except UndecidedError:

@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from gradiometer.verification import TORCH, verify
+from gradiometer.graph.trace import UnknownOperationError
+from gradiometer.verification import TORCH, instance, verify
 from gradiometer.verification.coverage.branches import Branches
 from gradiometer.verification.coverage.dimensions import extra_tuples, prime_tuples
 from gradiometer.verification.instance import Instance
@@ -185,3 +186,14 @@ def test_torchs_own_row_needs_no_agreement_of_a_form():
     problem = make(lambda x: math.pi * (x * x).sum(), {"x": {"form": lambda x: math.pi * x}}, {"x": "n"})
     form, by_torch = verify(problem, seed=0)
     assert (form.verdict, by_torch.form, by_torch.is_right) == ("wrong", TORCH, True)
+
+
+def test_without_a_derivative_rule_pytorchs_graph_serves_if_difference_quotients_confirm_it(monkeypatch):
+    def no_rule(*_):
+        raise UnknownOperationError("no rule")
+
+    monkeypatch.setattr(instance, "derivative", no_rule)
+    forms = {"form": lambda x: torch.exp(x) * x.sum() + torch.exp(x).sum(), "part": lambda x: torch.exp(x) * x.sum()}
+    form, part, _ = verify(make(lambda x: torch.exp(x).sum() * x.sum(), {"x": forms}, {"x": "n"}), seed=0)
+    assert form.verdict == "agrees" and form.digits > 100, form.text
+    assert part.verdict == "wrong"
