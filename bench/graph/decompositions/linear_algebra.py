@@ -61,11 +61,20 @@ def _factors(a: Tensor) -> Any:
     return aten.linalg_lu_factor_ex(a.mT if a.is_contiguous() and not a.is_complex() else a)
 
 
+def _solve_keeps_transpose() -> bool:
+    """Whether this version of PyTorch factors Aᵀ to solve with a contiguous A: the factors of A have 2 above the 1."""
+    a = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    return float(aten._linalg_solve_ex(a, a)[1][0, 1]) != 2.0
+
+
+SOLVE_KEEPS_TRANSPOSE = _solve_keeps_transpose()
+
+
 def _solve_ex(a: Tensor, b: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     is_vector = b.dim() == 1 or (a.dim() - 1 == b.dim() and b.shape == a.shape[:-1])
     columns = b.unsqueeze(-1) if is_vector else b
     x = solve(a, columns) if left else solve(a.mT, columns.mT).mT
-    lu, pivots, info = _factors(a)
+    lu, pivots, info = _factors(a) if SOLVE_KEEPS_TRANSPOSE else aten.linalg_lu_factor_ex(a)
     return (x.squeeze(-1) if is_vector else x), lu, pivots, info
 
 

@@ -236,3 +236,14 @@ def test_a_small_relative_change_of_every_entry_changes_a_result_by_no_more_than
     for sign in (torch.ones_like(x), torch.cos(5 * torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape).sign()):
         change = (function(x * (1 + step * sign)) - function(x)).abs() / step
         assert (change.numpy() <= size * (1 + 1e-5) + 1e-6).all()
+
+
+@pytest.mark.parametrize("matrix", [SQUARE, SQUARE.mT])
+@pytest.mark.parametrize("loss", [lambda a: mixed(L.solve(a, OTHER)), L.det, lambda a: L.slogdet(a).logabsdet])
+def test_a_backward_pass_that_reuses_factors_is_recorded_as_it_runs(loss, matrix):
+    def form(a):
+        leaf = a.detach().requires_grad_()
+        return torch.autograd.grad(loss(leaf), leaf)
+
+    graph = trace(form, (matrix,))
+    torch.testing.assert_close(graph(matrix)[0], form(matrix)[0])
