@@ -125,6 +125,8 @@ def _by_constants(comparison: Comparison, wrt: Wrt, form: Traced) -> Comparison:
     if comparison.verdict != "wrong":
         return comparison
     constants = form.fit.explain() if all_finite(comparison.found) else None
+    if constants is None:
+        form.fit.pairs.pop()
     share = 0.0 if constants is None else SMALL_VALUE
     digits = value_digits(comparison.gaps, comparison.exact, comparison.digits, share)
     verdict = "wrong" if constants is None else "agrees"

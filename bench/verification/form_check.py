@@ -40,7 +40,8 @@ class WrongGradientError(Exception):
 class FormCheck:
     """The check of one form, or of torch's own derivative.
 
-    After `run`: `verdict`, `digits`, `points`, `dims`, `chance_log2` and `diagnosis` as in Verdict, and `remarks`.
+    After `run`: `verdict`, `digits`, `points`, `dims`, `chance_log2` and `diagnosis` as in Verdict, `remarks`, and
+    `mistake`, the kind of a Diagnosis.
     `run` raises WrongGradientError, and UncheckableError where the form raises.
     """
 
@@ -54,6 +55,7 @@ class FormCheck:
         self.comparisons: list[Comparison | Float64Comparison] = []
         self.remarks: list[str] = []
         self.diagnosis: str | None = None
+        self.mistake: str | None = None
         self._chances: list[float | None] = []
         self._coarse: list[Instance] = []
         self._graphs: dict[Instance, Traced | None] = {}
@@ -320,17 +322,16 @@ class FormCheck:
         """The mistake, where it was found first. Float64 comparisons name the first wrong entry."""
         wrong = [one for one in self.comparisons if one.verdict == "wrong"]
         where = self._where(wrong)
-        evidence: dict[int, Comparison] = {}
-        for one in wrong:
-            if isinstance(one, Comparison):
-                evidence.setdefault(id(one.instance), one)
+        evidence = [one for one in wrong if isinstance(one, Comparison)]
         if not evidence:
             (first, *_) = [one for one in wrong if isinstance(one, Float64Comparison)]
             return f"{where}{first.why}"
-        under = right_where(list(evidence.values()), self.names, self._is_right)
+        firsts = {id(one.instance): one for one in reversed(evidence)}
+        under = right_where(list(firsts.values())[::-1], self.names, self._is_right)
         explained = f"right {under}; otherwise " if under else ""
-        found = diagnose(self.names, self.function, [*evidence.values(), *self._third(where)])
-        return f"{where}{explained}{found}"
+        found = diagnose(self.names, self.function, [*evidence, *self._third(where)])
+        self.mistake = found.kind
+        return f"{where}{explained}{found.text}"
 
     def _where(self, wrong: Sequence[Comparison | Float64Comparison]) -> str:
         """The dimensions or data at which alone the gradient is wrong, as the beginning of a message."""

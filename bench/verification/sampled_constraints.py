@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -47,7 +48,7 @@ def within_sampling(wrt: Wrt, form: Traced, comparison: Comparison) -> Compariso
             grown = largest_share(differences(found, expected), comparison.scale)
     except (UncheckableError, TraceError, UnknownOperationError):
         return None
-    return replace(comparison, verdict="agrees") if grown >= LEAST_GROWTH * share else None
+    return replace(comparison, verdict="agrees", digits=-math.log10(share)) if grown >= LEAST_GROWTH * share else None
 
 
 REMARK = "differs by what rounding of the sampled data explains, as where they meet a constraint to rounding only"

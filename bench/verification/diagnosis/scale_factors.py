@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from math import prod
 
@@ -18,6 +18,17 @@ CONSTANTS = {
     4.0: "a factor 4 too many",
 }
 MULTIPLES = (1.0, 2.0, 0.5, -1.0, -2.0, -0.5, 4.0, 0.25)
+
+
+ROOTS: Mapping[str, Callable[[int], float]] = {
+    "√{}": lambda n: n**0.5,
+    "1/√{}": lambda n: n**-0.5,
+    "({0} - 1)/{0}": lambda n: (n - 1) / n,
+    "{0}/({0} - 1)": lambda n: n / (n - 1) if n > 1 else 0.0,
+    "{0} - 1": lambda n: n - 1.0,
+    "1/({0} - 1)": lambda n: 1 / (n - 1) if n > 1 else 0.0,
+}
+"""Further factors of one dimension."""
 
 
 def is_close(one: float, other: float) -> bool:
@@ -54,7 +65,7 @@ def number(value: float) -> str:
     distance = value - 1
     if 0 < abs(distance) < 1e-4:
         return f"(1 {'+' if distance > 0 else '-'} {abs(distance):.3g})"
-    return f"{value:.10g}"
+    return f"{value:.6g}"
 
 
 def name_factor(factors: Sequence[float], dims: Sequence[Mapping[str, int]]) -> tuple[str, str | None]:
@@ -74,6 +85,10 @@ def name_factor(factors: Sequence[float], dims: Sequence[Mapping[str, int]]) -> 
             if all(is_close(f, multiple * _value(d, above, below)) for f, d in zip(factors, dims, strict=True)):
                 written = _spelled(multiple, above, below)
                 return written, f"off by a factor {written}"
+    for name in dims[0]:
+        for words, value in ROOTS.items():
+            if len(factors) > 1 and all(is_close(f, value(d[name])) for f, d in zip(factors, dims, strict=True)):
+                return words.format(name), f"off by a factor {words.format(name)}"
     found = ", ".join(
         f"{number(f)} at {' '.join(f'{k}={v}' for k, v in d.items())}" for f, d in zip(factors, dims, strict=True)
     )
