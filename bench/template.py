@@ -28,6 +28,7 @@ problem = Problem(
     loss=loss,
     shapes={{"A": "m n", "b": "m", "x": "n"}},
     dims={{"m": 2.0, "n": 1.0}},  # dimension = max(1, round(factor * size))
+    kinds={{}},  # not free real numbers: {{"y": "integer n", "keep": "boolean", "T": "simplex"}}, see README
     gradients={{"x": {{"textbook": gradient_x}}}},
     source="",
 )
