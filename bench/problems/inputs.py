@@ -146,7 +146,9 @@ def _rounded(name: str, tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tenso
 
 def bits(tensor: torch.Tensor) -> bytes:
     """Bytes of a tensor of any dtype and device, in row-major order."""
-    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return (
+        tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    )
 
 
 def digest(tensors: Mapping[str, torch.Tensor]) -> str:

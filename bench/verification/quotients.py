@@ -103,7 +103,7 @@ def disagreement(loss: GraphModule, point: Point, places: Sequence[int], parts: 
         terms = [
             a.mid() * b
             for part, (_, v) in zip(parts, direction, strict=True)
-            for a, b in zip(part.ravel(), v.ravel(), strict=True)
+            for a, b in zip((part if part.ndim == v.ndim else part[..., 0]).ravel(), v.ravel(), strict=True)
         ]
         expected, size = sum(terms, arb(0)), sum(map(abs, terms), arb(0)) + abs(found)
         gap = abs(expected - found)

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from flint import ctx
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from gradiometer.graph.arithmetic import balls as ball_families
-from gradiometer.graph.arithmetic.balls import balls
+from gradiometer.graph.arithmetic.balls import OPERATIONS, balls
 from gradiometer.graph.arithmetic.balls.midpoints import midpoints
-from gradiometer.graph.arithmetic.magnitudes import Magnitude, values_and_terms
+from gradiometer.graph.arithmetic.magnitudes import Magnitude, as_real, values_and_terms
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import overload_name, trace
 from gradiometer.verification.constants.explain import ConstantFit
@@ -35,7 +35,10 @@ class BallValues:
 
 @dataclass
 class TracedGradient:
-    """A gradient as a graph. Each of its values at a point is computed once and kept."""
+    """A gradient as a graph. Each of its values at a point is computed once and kept.
+
+    A complex part has its real and imaginary parts in a last dimension of size 2.
+    """
 
     graph: GraphModule
     _kept: dict[Any, Any] = field(default_factory=dict)
@@ -51,7 +54,7 @@ class TracedGradient:
 
         def in_balls() -> BallValues:
             with ctx.workprec(precision):
-                return BallValues(evaluate(self.graph, point.values, balls()))
+                return BallValues(self._real(evaluate(self.graph, point.values, balls())))
 
         found: BallValues = self._once((point, precision), in_balls)
         return found
@@ -61,15 +64,31 @@ class TracedGradient:
 
         def compute() -> list[Balls]:
             with ctx.workprec(precision):
-                return evaluate(self.graph, point.values, midpoints())
+                return self._real(evaluate(self.graph, point.values, midpoints()))
 
         found: list[Balls] = self._once((point, precision, "midpoints"), compute)
         return found
 
     def float64(self, point: Point) -> list[Magnitude]:
         """The values in float64 with their sums of absolute terms. Raises UnknownOperationError."""
-        found: list[Magnitude] = self._once((point, "float64"), lambda: values_and_terms(self.graph, point.tensors))
+
+        def compute() -> list[Magnitude]:
+            return [as_real(part) for part in values_and_terms(self.graph, point.tensors)]
+
+        found: list[Magnitude] = self._once((point, "float64"), compute)
         return found
+
+    @property
+    def _is_complex(self) -> list[bool]:
+        """Which results are complex."""
+        returned: Any = self.graph.graph.output_node().args[0]
+        nodes = returned if isinstance(returned, (list, tuple)) else [returned]
+        return [isinstance(node, Node) and bool(node.meta["val"].is_complex()) for node in nodes]
+
+    def _real(self, parts: list[Balls]) -> list[Balls]:
+        """The results with real and imaginary parts of complex ones in a last dimension of size 2."""
+        view = OPERATIONS["view_as_real"]
+        return [view(x) if is_complex else x for x, is_complex in zip(parts, self._is_complex, strict=True)]
 
     def absolute_terms(self, point: Point) -> list[Array]:
         """The sum of absolute terms of each entry. Raises UnknownOperationError."""

@@ -57,6 +57,11 @@ def operand(value: Any) -> Magnitude:
     return Magnitude(array, np.abs(array))
 
 
+def as_real(x: Magnitude) -> Magnitude:
+    """A real value as it is; a complex one with its two parts in a last dimension of size 2."""
+    return Magnitude(*COMPLEX["view_as_real"]((x.value, x.terms))) if np.iscomplexobj(x.value) else x
+
+
 def of_pairs(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of pairs (value, terms) as a function of magnitudes; it may return several pairs."""
 

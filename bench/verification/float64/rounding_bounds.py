@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.fx import GraphModule
 
-from gradiometer.graph.arithmetic.magnitudes import roundings, values_and_terms
+from gradiometer.graph.arithmetic.magnitudes import as_real, roundings, values_and_terms
 from gradiometer.graph.operation_kinds import LIKES, MOVES
 from gradiometer.graph.trace import UnknownOperationError, overload_name
 from gradiometer.verification.differences import Array
@@ -59,7 +59,8 @@ def by_terms(
     count = sum(map(roundings, graphs)) + 4 if count is None else count
     share = safety * count * unit
     try:
-        return [share * part.terms + np.finfo(np.float64).tiny for part in values_and_terms(graphs[0], tensors)]
+        parts = map(as_real, values_and_terms(graphs[0], tensors))
+        return [share * part.terms + np.finfo(np.float64).tiny for part in parts]
     except (UnknownOperationError, ArithmeticError, AttributeError, TypeError, ValueError):
         return None
 
@@ -88,7 +89,8 @@ def by_condition(
 
 
 def floats(returned: Any) -> list[Array]:
-    """Returned tensors as float64 arrays; complex ones as complex128."""
+    """Returned tensors as float64 arrays; complex ones have their two parts in a last dimension."""
     parts = returned if isinstance(returned, (tuple, list)) else (returned,)
     tensors = [part.detach().cpu() for part in parts if isinstance(part, torch.Tensor)]
-    return [np.asarray((t.to(torch.complex128) if t.is_complex() else t.double()).numpy()) for t in tensors]
+    real = [torch.view_as_real(t.resolve_conj()) if t.is_complex() else t for t in tensors]
+    return [np.asarray(t.double().numpy()) for t in real]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from flint import acb, ctx
@@ -10,6 +11,7 @@ from gradiometer.errors import GradiometerError
 from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.arithmetic.enclosure import in_limbs
 from gradiometer.graph.arithmetic.limbs import RangeError
+from gradiometer.graph.arithmetic.magnitudes import as_real, values_and_terms
 from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import evaluate
@@ -124,3 +126,9 @@ def test_engines_of_real_numbers_refuse_complex_ones():
     with pytest.raises((RangeError, UnknownOperationError)):
         in_limbs(graph, (Z,))
     assert polynomial(trace(lambda x: (x * (1 + 2j)).real.sum(), (X,)), [X.shape]) is None
+
+
+def test_a_complex_value_and_its_terms_are_seen_as_two_parts():
+    (found,) = map(as_real, values_and_terms(trace(lambda z: z * z, (Z,)), (Z,)))
+    assert np.allclose(found.value, torch.view_as_real(Z * Z))
+    assert (found.terms >= np.abs(found.value)).all()
