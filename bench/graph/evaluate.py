@@ -76,6 +76,7 @@ class _Evaluator(Interpreter):
 
     def __init__(self, graph: GraphModule, arithmetic: Arithmetic) -> None:
         super().__init__(graph, graph=merge_equal_nodes(graph))
+        self.extra_traceback = False  # it imports the compiler when an operation is not known
         self.arithmetic = arithmetic
         self.function = graph.meta.get("function", "the function")
         self.constants: dict[Node, Any] = {}
@@ -255,10 +256,7 @@ def evaluate(graph: GraphModule, inputs: Sequence[Any], arithmetic: Arithmetic) 
     """
     lifted = [arithmetic.lift(value) if has_cotangent(value) else value for value in inputs]
     with torch.no_grad():
-        try:
-            result = _Evaluator(graph, arithmetic).run(*lifted, enable_io_processing=False)
-        except (UnknownOperationError, UndecidedError) as error:  # the interpreter appends lines to the message
-            raise type(error)(str(error).splitlines()[0]) from None
+        result = _Evaluator(graph, arithmetic).run(*lifted, enable_io_processing=False)
     results = list(result) if isinstance(result, (list, tuple)) else [result]
     if is_open(results):
         raise UndecidedError("two enclosures overlap, so their order cannot be decided")

@@ -13,14 +13,27 @@ from gradiometer.graph.arithmetic.polynomials import OPERATIONS, POLYNOMIALS, Po
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import UnknownOperationError, overload_name, shape_of
 
+PER_ENTRY = {
+    "mm": 1, "bmm": 1, "solve": 2, "det": 1, "logabsdet": 1, "adjugate": 4, "linalg_cholesky_ex": 1, "linalg_qr": 3,
+    "linalg_lu_factor_ex": 1, "geqrf": 3, "linalg_pinv": 10, "linalg_matrix_exp": 20, "_linalg_eigh": 30,
+    "_linalg_svd": 60, "linalg_eig": 60,
+}  # fmt: skip
+"""Operation on matrices → multiplications for each entry of its first operand and each of its columns, roughly."""
+
 
 def multiplications(graph: GraphModule) -> int:
-    """Number of multiplications in matrix products, plus one for each entry that another operation computes."""
+    """Number of multiplications of operations on matrices, plus one for each entry that another operation computes."""
     count = 0
     for node in graph.graph.nodes:
-        if node.op == "call_function" and isinstance(node.meta.get("val"), torch.Tensor):
-            length = shape_of(node.args[0])[-1] if overload_name(node.target) in ("mm", "bmm") else 1
-            count += prod(shape_of(node)) * length
+        if node.op != "call_function":
+            continue
+        factor, value = PER_ENTRY.get(overload_name(node.target)), node.meta.get("val")
+        if factor is not None:
+            shape = shape_of(node.args[0])
+            columns = value.shape[-1] if overload_name(node.target) in ("mm", "bmm") else shape[-1]
+            count += factor * prod(shape) * columns
+        elif isinstance(value, torch.Tensor):
+            count += prod(value.shape)
     return count
 
 
