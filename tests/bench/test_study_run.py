@@ -36,11 +36,14 @@ def right(A, b, x):
 def raises(A, b, x):
     raise ArithmeticError("the author was not done | <script>alert(1)</script>")
 
-def exits(A, b, x):  # not while it is verified, in float64
-    return os._exit(7) if x.dtype == torch.float32 else right(A, b, x)
+def is_timed(A):  # in float32 at the sizes of the study, and not while it is verified
+    return A.dtype == torch.float32 and tuple(A.shape) in ((8, 4), (12, 6))
+
+def exits(A, b, x):
+    return os._exit(7) if is_timed(A) else right(A, b, x)
 
 def hangs(A, b, x):
-    return time.sleep(3600) if x.dtype == torch.float32 else right(A, b, x)
+    return time.sleep(3600) if is_timed(A) else right(A, b, x)
 
 def flat(A, b, x):
     return (A.T @ (A @ x - b)).reshape(-1, 1)
