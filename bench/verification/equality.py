@@ -115,6 +115,10 @@ def _in_midpoints(instance: Instance, wrt: Wrt, form: Traced, point: Point, scal
     raise UncheckableError("two precisions of arithmetic that is not rigorous give two answers")
 
 
+LEAST_ROUNDING = 2.0**-100
+"""A smaller difference, relative to the scale, does not come from constants that were rounded to float64."""
+
+
 def _by_constants(comparison: Comparison, wrt: Wrt, form: Traced) -> Comparison:
     """The comparison; `agrees` for a wrong one whose difference rounded constants explain at all points so far.
 
@@ -125,6 +129,8 @@ def _by_constants(comparison: Comparison, wrt: Wrt, form: Traced) -> Comparison:
     if comparison.verdict != "wrong":
         return comparison
     constants = form.fit.explain() if all_finite(comparison.found) else None
+    if not constants and largest_share(comparison.gaps, comparison.scale) < LEAST_ROUNDING:
+        constants = None
     if constants is None:
         form.fit.pairs.pop()
     share = 0.0 if constants is None else SMALL_VALUE
