@@ -1,7 +1,8 @@
 """Losses of one operation each: family → operation → the level of evidence, the shapes of the inputs, the loss.
 
-The level is the verdict that a right gradient of the loss gets. Inputs are named by the loss; their shapes are
-separated by semicolons.
+The level is the verdict that PyTorch's gradient of the loss gets at least. It is `wrong` where PyTorch's gradient is:
+an assignment at a repeated index gives every value a gradient, and only the last one is stored. Inputs are named by the
+loss; their shapes are separated by semicolons.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from gradiometer.verification import verify
+from gradiometer.verification.verdict import VERDICTS
 from tests.bench.verification.one_operation_losses import FAMILIES, problem
 
 FAST = [("products", "matmul of vector and matrix"), ("norms and nets", "rms_norm")]
@@ -29,4 +30,7 @@ def test_the_verdict_is_the_one_of_the_table(family, operation):
 def test_each_loss_of_a_family_reaches_its_level(family):
     found = {operation: verdicts(family, operation)[0] for operation in FAMILIES[family]}
     print(family, dict(Counter(found.values())))
-    assert found == {operation: level for operation, (level, *_) in FAMILIES[family].items()}
+    expected = {operation: level for operation, (level, *_) in FAMILIES[family].items()}
+    order = list(VERDICTS)
+    below = {one: found[one] for one in found if order.index(found[one]) > order.index(expected[one])}
+    assert not below
