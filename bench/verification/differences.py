@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from flint import arb
+from flint import acb, arb
 
 Balls = np.ndarray[Any, Any]
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -22,6 +22,22 @@ def scales(absolute_terms: Sequence[Array], truth: Sequence[Balls]) -> list[Arra
     chosen = [np.where(np.isfinite(b), b, v) for b, v in zip(absolute_terms, values, strict=True)]
     largest = max((float(np.max(part, initial=0.0)) for part in chosen), default=0.0)
     return [np.maximum(part, max(largest * LEAST_SCALE, 2.0**-1000)) for part in chosen]
+
+
+def midpoints_of(part: Balls) -> Array:
+    """The midpoints of balls as float64 numbers, or as complex128 ones where some ball is complex."""
+    numbers = [complex(ball) if isinstance(ball, acb) else float(ball.mid()) for ball in part.ravel()]
+    return np.array(numbers).reshape(part.shape)
+
+
+def first_complex(name: str, found: Balls, truth: Balls) -> str | None:
+    """The first wrong entry of a complex gradient in words; None for a real one."""
+    for at in np.ndindex(found.shape):
+        if isinstance(found[at], acb) or isinstance(truth[at], acb):
+            one, other = complex(found[at]), complex(truth[at])
+            if abs(one - other) > 1e-12 * abs(other):
+                return f"{name}{list(at)} is {one:.6g}, should be {other:.6g}"
+    return None
 
 
 def differences(found: Sequence[Balls], truth: Sequence[Balls]) -> list[Balls]:

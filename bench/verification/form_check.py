@@ -12,6 +12,7 @@ from gradiometer.verification.coverage.branches import Branches
 from gradiometer.verification.coverage.dimensions import dims_text
 from gradiometer.verification.coverage.places import Places
 from gradiometer.verification.diagnosis.diagnose import diagnose
+from gradiometer.verification.differences import first_complex
 from gradiometer.verification.equality import Comparison, chance_log2, compare
 from gradiometer.verification.float64.compare import Float64Comparison, compare_float64
 from gradiometer.verification.float64.returned_values import expected_at, wrong_calls, wrong_dtypes
@@ -327,6 +328,11 @@ class FormCheck:
             (first, *_) = [one for one in wrong if isinstance(one, Float64Comparison)]
             return f"{where}{first.why}"
         firsts = {id(one.instance): one for one in reversed(evidence)}
+        for one in evidence:
+            for wrt, part, truth in zip(self.names, one.found, one.exact, strict=True):
+                complex_entry = first_complex(wrt, part, truth)
+                if complex_entry is not None:  # the rules of diagnosis know real numbers only
+                    return f"{where}{complex_entry}"
         under = right_where(list(firsts.values())[::-1], self.names, self._is_right)
         explained = f"right {under}; otherwise " if under else ""
         found = diagnose(self.names, self.function, [*evidence, *self._third(where)])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradiometer.graph.trace import TraceError, UnknownOperationError
-from gradiometer.verification.differences import Array
+from gradiometer.verification.differences import Array, midpoints_of
 from gradiometer.verification.float64.returned_values import beyond
 from gradiometer.verification.float64.rounding_bounds import UNITS, by_condition, floats
 from gradiometer.verification.functions import UncheckableError, autograd_function, call_on_copies, one_line
@@ -40,7 +40,7 @@ def truth_at(instance: Instance, wrt: Wrt, point: Point, by_torch: bool) -> list
     if not by_torch:
         try:
             parts, _ = instance.derivative_at(wrt, point)
-            return [np.array([float(ball.mid()) for ball in part.ravel()]).reshape(part.shape) for part in parts]
+            return [midpoints_of(part) for part in parts]
         except (UncheckableError, TraceError, UnknownOperationError):
             pass
     function = autograd_function(instance.problem, wrt)

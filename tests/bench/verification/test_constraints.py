@@ -145,3 +145,15 @@ def test_labels_and_masks_are_part_of_a_proof():
         found = forms_of(problem)
         assert found["right"].verdict in EXACT
         assert found["no_mask"].verdict == "wrong"
+
+
+def test_complex_inputs_are_verified():
+    def loss(z, w):
+        return (z * w).abs().square().sum()
+
+    forms = {
+        "z": {"right": lambda z, w: 2 * z * w.abs().square(), "conjugate": lambda z, w: (2 * z * w.abs() ** 2).conj()}
+    }
+    found = forms_of(make(loss, forms, {"z": "n", "w": "n"}, kinds={"z": "complex", "w": "complex"}))
+    assert found["right"].is_right
+    assert found["conjugate"].verdict == "wrong"
