@@ -22,14 +22,13 @@ from gradiometer.graph.arithmetic.arrays import (
     Array,
     count_of,
     dims_of,
-    expand,
     gather_entries,
     index_put,
     scatter_add,
 )
 from gradiometer.graph.arithmetic.complex_terms import COMPLEX
 from gradiometer.graph.arithmetic.matrix_terms import MATRICES
-from gradiometer.graph.derivative.rules import RULES, special
+from gradiometer.graph.arithmetic.rule_terms import ELEMENTWISE
 from gradiometer.graph.evaluate import Arithmetic, evaluate
 from gradiometer.graph.trace import overload_name
 
@@ -110,26 +109,6 @@ def function(f: Callable[[Array], Array], slope: Callable[[Array, Array], Array]
         y = f(x.value)
         # fmax and not maximum: for exp(−inf), 0·inf is NaN
         return Magnitude(y, np.fmax(np.abs(y), np.abs(slope(x.value, y)) * x.terms))
-
-    return apply
-
-
-def by_rule(name: str) -> Callable[..., Magnitude]:
-    """An elementwise function of RULES: its value by PyTorch, its slopes from the rule of its derivative."""
-    own: Any = torch.ops.gradiometer
-    operation, rule = getattr(own if hasattr(own, name) else torch.ops.aten, name), RULES[name]
-
-    def apply(*operands: Any) -> Magnitude:
-        found = [x for x in operands if isinstance(x, Magnitude)]
-        shape = np.broadcast_shapes(*(x.shape for x in found))
-        arguments = [
-            torch.from_numpy(expand(x.value, shape).copy()) if isinstance(x, Magnitude) else x for x in operands
-        ]
-        y = operation(*arguments)
-        slopes = rule(torch.ones_like(y), y, *arguments)
-        terms = np.abs(y.numpy())
-        parts = [np.abs(d.numpy()) * x.terms for d, x in zip(slopes, operands, strict=True) if d is not None]
-        return Magnitude(y.numpy(), np.fmax(terms, sum(parts, np.zeros_like(terms))))
 
     return apply
 
@@ -226,8 +205,7 @@ def lift(tensor: torch.Tensor) -> Magnitude:
 
 OPERATIONS: Mapping[str, Callable[..., Any]] = {
     **{name: linear(move) for name, move in SAME_ENTRIES.items()},
-    **{name: of_pairs(function) for name, function in {**MATRICES, **COMPLEX}.items()},
-    **{name: by_rule(name) for name in special.RULES},
+    **{name: of_pairs(function) for name, function in {**MATRICES, **COMPLEX, **ELEMENTWISE}.items()},
     "abs": function(np.abs, lambda x, y: np.ones_like(x)),
     "add": add,
     "amax": reduced_extreme(np.max),

@@ -24,7 +24,7 @@ BY_TORCH = (
     "leaky_relu_backward", "log_sigmoid_backward", "log_sigmoid_forward", "masked_fill", "mse_loss",
     "mse_loss_backward", "native_layer_norm_backward", "nll_loss_backward", "nll_loss_forward", "norm", "rsub",
     "sigmoid_backward", "silu", "silu_backward", "smooth_l1_loss", "smooth_l1_loss_backward",
-    "softplus_backward", "tanh_backward", "threshold", "threshold_backward", "xlogy",
+    "softplus_backward", "tanh_backward", "threshold", "threshold_backward",
 )  # fmt: skip
 
 

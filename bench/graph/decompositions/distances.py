@@ -1,4 +1,4 @@
-"""Decompositions of norms of vectors and of distances between rows."""
+"""Decompositions of distances between rows."""
 
 from __future__ import annotations
 
@@ -7,41 +7,10 @@ from typing import Any
 
 import torch
 
+from gradiometer.graph.decompositions.linear_algebra import vector_norm
+
 aten: Any = torch.ops.aten
 Tensor = torch.Tensor
-
-
-@torch.library.custom_op("gradiometer::root", mutates_args=())
-def root(x: Tensor, degree: float) -> Tensor:
-    """The root of a sum of powers; its derivative is 0 at 0, as PyTorch has it for norms and distances."""
-    return torch.sqrt(x) if degree == 2 else x ** (1 / degree)
-
-
-@root.register_fake
-def _(x: Tensor, degree: float) -> Tensor:
-    return torch.empty_like(x)
-
-
-def _dims(x: Tensor, dim: Any) -> list[int]:
-    named = [dim] if isinstance(dim, int) else list(range(x.dim()) if dim is None or len(dim) == 0 else dim)
-    return [d % max(1, x.dim()) for d in named]
-
-
-def vector_norm(x: Tensor, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """(Σ|x|ᵖ)^(1/p), max |x| and min |x| for p = ±∞, and the number of entries that are not 0 for p = 0."""
-    if dtype is not None:
-        x = x.to(dtype)
-    dims = _dims(x, dim)
-    size = aten.abs(x)
-    if abs(ord) == float("inf"):
-        return (aten.amax if ord > 0 else aten.amin)(size, dims, keepdim)
-    if ord == 0:
-        return aten.sum(aten.where(size == 0, torch.zeros_like(size), torch.ones_like(size)), dims, keepdim)
-    if ord == 1:
-        return aten.sum(size, dims, keepdim)
-    power = int(ord) if float(ord).is_integer() else ord
-    terms = x * x if ord == 2 and not x.is_complex() else aten.pow(size, power)
-    return root(aten.sum(terms, dims, keepdim), float(ord))
 
 
 def _differences(a: Tensor, b: Tensor) -> Any:
@@ -102,6 +71,5 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten._euclidean_dist.default: _distances,
     aten._pdist_backward.default: _pair_distances_backward,
     aten._pdist_forward.default: _pair_distances,
-    aten.linalg_vector_norm.default: vector_norm,
 }
 """Operation overload → its decomposition."""

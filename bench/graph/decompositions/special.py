@@ -89,11 +89,6 @@ def _truncated_remainder(a: Any, b: Any) -> Any:
     return a - b * aten.trunc(a / b)
 
 
-def _rounded(x: Tensor, *, decimals: int) -> Any:
-    scale = 10 ** abs(decimals)
-    return aten.round(x * scale) / scale if decimals >= 0 else aten.round(x / scale) * scale
-
-
 def _heaviside(x: Tensor, at_zero: Tensor) -> Any:
     return aten.where(x == 0, at_zero, aten.where(x > 0, torch.ones_like(x), torch.zeros_like(x)))
 
@@ -162,7 +157,6 @@ DECOMPOSITIONS: dict[Any, Callable[..., Any]] = {
     aten.remainder.Scalar: for_reals(_remainder),
     aten.remainder.Scalar_Tensor: for_reals(_remainder),
     aten.remainder.Tensor: for_reals(_remainder),
-    aten.round.decimals: for_reals(_rounded),
     aten.signbit.default: for_reals(lambda x: x < 0),
     aten.special_xlog1py.other_scalar: lambda a, b: aten.special_xlog1py(a, number(b, a)),
     aten.special_xlog1py.self_scalar: lambda a, b: aten.special_xlog1py(number(a, b), b),

@@ -9,7 +9,6 @@ from flint import acb, arb
 
 from gradiometer.graph.arithmetic.arrays import Array
 from gradiometer.graph.arithmetic.balls.core import entrywise
-from gradiometer.graph.evaluate import UndecidedError
 
 
 def _is_zero(a: arb) -> bool:
@@ -33,9 +32,8 @@ def _polygamma(order: Any, x: arb) -> arb:
     if n == 0:
         return x.digamma()
     if x > 0:  # (−1)ⁿ⁺¹ n! ζ(n + 1, x), DLMF 25.11.12
-        return arb((-1) ** (n + 1)) * arb(n).fac() * arb(n + 1).zeta(x)
-    value: arb = acb(x).polygamma(n).real
-    return value
+        return (-1) ** (n + 1) * arb(n).fac() * arb(n + 1).zeta(x)
+    return acb(x).polygamma(n).real
 
 
 def _erfcx(x: arb) -> arb:
@@ -66,46 +64,10 @@ def _entropy(x: arb) -> arb:
     return arb("-inf") if x < 0 else -x * x.log()
 
 
-def _root(x: arb, degree: Any) -> arb:
-    """The root of a number that is known not to be negative."""
-    known = x.nonnegative_part()
-    return known.sqrt() if degree == 2 else known ** (arb(1) / degree)
-
-
 def _log_add_exp(x: arb, y: arb) -> arb:
     """log(eˣ + eʸ), with the larger operand taken out; which one is larger need not be known exactly."""
     large, small = (x, y) if x.mid() >= y.mid() else (y, x)
     return large + (small - large).exp().log1p() if large.is_finite() else (x.exp() + y.exp()).log()
-
-
-def _integer(round_down: Callable[[arb], arb]) -> Callable[[arb], arb]:
-    """A rounding to an integer. Raises UndecidedError where a ball contains a jump."""
-
-    def rounded(x: arb) -> arb:
-        if not x.is_finite():
-            return x
-        number = round_down(x).unique_fmpz()
-        if number is None:
-            raise UndecidedError("an enclosure contains an integer, so it cannot be rounded")
-        return arb(number)
-
-    return rounded
-
-
-def _half_to_even(x: arb) -> arb:
-    """The nearest integer; a number halfway between two goes to the even one."""
-    if (2 * x).is_integer() and not x.is_integer():
-        return 2 * ((x + arb(0.5)) / 2).floor()
-    return (x + arb(0.5)).floor()
-
-
-def _truncated(x: arb) -> arb:
-    """The integer part: rounded towards zero."""
-    if x >= 0:
-        return x.floor()
-    if x <= 0:
-        return x.ceil()
-    return arb(0) if abs(x) < 1 else x
 
 
 def binary(function: Callable[[arb, arb], arb]) -> Callable[..., Array]:
@@ -120,19 +82,15 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "asinh": entrywise(arb.asinh),
     "atan2": binary(arb.atan2),
     "atanh": entrywise(arb.atanh),
-    "ceil": entrywise(_integer(arb.ceil)),
     "digamma": entrywise(arb.digamma),
     "erfc": entrywise(arb.erfc),
     "erfinv": entrywise(arb.erfinv),
-    "floor": entrywise(_integer(arb.floor)),
     "i0": entrywise(lambda x: x.bessel_i(0)),
     "igamma": binary(lambda a, x: x.gamma_lower(a, regularized=1)),
     "igammac": binary(lambda a, x: x.gamma_upper(a, regularized=1)),
     "lgamma": entrywise(_log_gamma),
     "logaddexp": binary(_log_add_exp),
     "polygamma": lambda order, x: entrywise(lambda a: _polygamma(order, a))(x),
-    "root": lambda x, degree: entrywise(lambda a: _root(a, degree))(x),
-    "round": entrywise(_integer(_half_to_even)),
     "sinc": entrywise(arb.sinc_pi),
     "special_bessel_j0": entrywise(lambda x: x.bessel_j(0)),
     "special_bessel_j1": entrywise(lambda x: x.bessel_j(1)),
@@ -155,7 +113,6 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "special_xlog1py": binary(_xlog1py),
     "special_zeta": binary(lambda s, q: s.zeta(q)),
     "tan": entrywise(arb.tan),
-    "trunc": entrywise(_integer(_truncated)),
     "xlogy": binary(_xlogy),
 }
 """Operation → its function in balls."""

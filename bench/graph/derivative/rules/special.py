@@ -73,12 +73,6 @@ def _xlog1py(g: Tensor, y: Tensor, a: Any, b: Any) -> tuple[Any, Any]:
     return g * slope, g * a / (1 + b)
 
 
-def _root(g: Tensor, y: Tensor, x: Tensor, degree: float) -> Cotangents:
-    is_zero, one = x == 0, torch.ones_like(x)
-    slope = y / (degree * torch.where(is_zero, one, x))
-    return torch.where(is_zero, torch.zeros_like(g), g * slope), None
-
-
 def _unknown(g: Tensor) -> Tensor:
     """The cotangent of an operand by which no derivative is known, neither here nor in PyTorch: NaN."""
     return torch.full_like(g, float("nan"))
@@ -136,15 +130,9 @@ RULES: Mapping[str, Callable[..., Cotangents]] = {
     ),
     # Logarithms and exponentials
     "logaddexp": binary(lambda g, y, a, b: (g * torch.sigmoid(a - b), g * torch.sigmoid(b - a))),
-    "root": _root,
     "sinc": unary(_sinc),
     "special_entr": unary(lambda g, y, x: -(g * (1 + x.log()))),
     "special_xlog1py": binary(_xlog1py),
     "xlogy": binary(_xlogy),
-    # Steps: the derivative is 0 wherever it exists, and PyTorch has 0 at the jumps too
-    "ceil": lambda g, y, x: (None,),
-    "floor": lambda g, y, x: (None,),
-    "round": lambda g, y, x: (None,),
-    "trunc": lambda g, y, x: (None,),
 }
 """Operation → its rule."""
