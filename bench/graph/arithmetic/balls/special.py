@@ -32,8 +32,9 @@ def _polygamma(order: Any, x: arb) -> arb:
     if n == 0:
         return x.digamma()
     if x > 0:  # (−1)ⁿ⁺¹ n! ζ(n + 1, x), DLMF 25.11.12
-        return (-1) ** (n + 1) * arb(n).fac() * arb(n + 1).zeta(x)
-    return acb(x).polygamma(n).real
+        return arb((-1) ** (n + 1)) * arb(n).fac() * arb(n + 1).zeta(x)
+    value: arb = acb(x).polygamma(n).real
+    return value
 
 
 def _erfcx(x: arb) -> arb:
