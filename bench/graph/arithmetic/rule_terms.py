@@ -33,7 +33,8 @@ def _by_rule(name: str) -> Callable[..., Pair]:
         for slope, x in zip(slopes, operands, strict=True):
             if slope is not None and isinstance(x, tuple):
                 terms = terms + np.fmax(np.abs(slope.numpy()) * x[1], 0.0)
-        return y.numpy(), np.fmax(np.abs(y.numpy()), terms)
+        value = y.numpy()
+        return value, np.asarray(np.fmax(np.abs(value), terms))  # numpy returns a scalar without dimensions
 
     return apply
 
