@@ -116,8 +116,8 @@ def scatter_number(x: Tensor, dim: int, index: Tensor, value: float) -> Any:
 
 
 def softplus(x: Tensor, beta: float = 1, threshold: float = 20) -> Any:
-    """log(1 + exp(βx)) / β. PyTorch returns x where βx > threshold, which from 20 on spares an overflow, changes < 3e-9,
-    and is left out here; a lower threshold is kept.
+    """log(1 + exp(βx)) / β. PyTorch returns x where βx > threshold, which from 20 on spares an overflow and changes
+    < 3e-9. This is left out here; a lower threshold is kept.
     """
     scaled = x if beta == 1 else x * beta
     smooth = aten.log1p(aten.exp(scaled)) / beta
