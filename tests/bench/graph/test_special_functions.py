@@ -65,7 +65,7 @@ FUNCTIONS = {
                          + functional.triplet_margin_loss(x, y, x * y), (X, Y)),
     "soft margin": (lambda x: functional.soft_margin_loss(x, Y.sign()), (X,)),
     "nll of images": (lambda x: functional.nll_loss(x, torch.tensor([[[1, 0], [1, -100]]])), (IMAGE,)),
-    "ctc": (lambda x: functional.ctc_loss(functional.log_softmax(x, 2), torch.tensor([[1, 1]]), (3,), (2,), reduction="sum"),
+    "ctc": (lambda x: functional.ctc_loss(x.log_softmax(2), torch.tensor([[1, 1]]), (3,), (2,), reduction="sum"),
             (normal(3, 1, 3),)),
     "batch norm": (lambda x, g, b: functional.batch_norm(x, None, None, g, b, training=True), (normal(3, 2), P[0, :2],
                                                                                               X[0, :2])),
