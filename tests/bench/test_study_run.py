@@ -172,7 +172,7 @@ def test_a_problem_that_draws_no_uniform_data_has_the_reason_in_its_cells(broken
     assert set(cells["status"]) == {"error"}
     (reason,) = set(cells["reason"])
     assert reason == "ProblemError: sample draws no uniform data, on which methods are timed; return at least {}"
-    assert set(broken.of("drawless", "derivations")["verdict"]) == {"proved"}  # it is verified on what it does draw
+    assert set(broken.of("drawless", "derivations")["verdict"]) <= {"proved", "exact"}
 
 
 def last_lines(done):
