@@ -18,7 +18,7 @@ from torch.fx import GraphModule
 from gradiometer.graph.arithmetic.balls.constants import Constants
 from gradiometer.graph.arithmetic.balls.midpoints import midpoints
 from gradiometer.graph.evaluate import evaluate
-from gradiometer.graph.literals import Literal
+from gradiometer.graph.literals import Literal, half_unit
 from gradiometer.verification.constants.closed_forms import closed_form
 from gradiometer.verification.differences import Array, Balls
 
@@ -171,7 +171,7 @@ def _least_squares(matrix: Sequence[Sequence[arb]], sides: Sequence[arb], dampin
 
 def _named(one: Literal, value: arb, decimals: Sequence[Literal]) -> str:
     """A constant with its digits, and with what it is where that is known."""
-    if not one.fills_format and value.contains(arb(one.decimal.numerator) / one.decimal.denominator):
+    if not one.fills_format and abs(value - arb(one.value)) <= 4 * half_unit(one.value, one.bits):
         return f"the constant {one.text} is rounded to float{64 if one.bits == 53 else 32}"
     closed = closed_form(value, [other for other in decimals if other.digits < one.digits]) if one.radius else None
     digits = one.digits

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from gradiometer.verification.diagnosis.by_values import (
     transposed,
     zero,
 )
-from gradiometer.verification.diagnosis.evidence import Diagnosis, Evidence, Part
+from gradiometer.verification.diagnosis.evidence import Diagnosis, Evidence, Part, is_same
 from gradiometer.verification.diagnosis.missing_terms import (
     altered_term,
     chain_factor,
@@ -57,6 +58,9 @@ CAUSES: Mapping[str, Callable[[Evidence], str | None]] = {
 }
 """Hypotheses on the derivation. The wrong entries are named beside them where only some are wrong."""
 
+PRECISE = ("not finite", "zero", "not zero", "factor", "term")
+"""Hypotheses that compare the difference. The others compare values, and leave out the points where these nearly agree."""
+
 
 def _side_by_side(part: Part) -> str:
     """The entry with the largest difference: its position, what was found and what was expected."""
@@ -75,9 +79,14 @@ def _number(value: float) -> str:
 
 
 def _tried(table: Mapping[str, Callable[[Evidence], str | None]], evidence: Evidence) -> Diagnosis | None:
+    pairs = zip(evidence.comparisons, evidence.parts, strict=True)
+    clear = [one for one, part in pairs if not is_same(part.found, part.truth)]
+    coarse = replace(evidence, comparisons=tuple(clear))
     for kind, hypothesis in table.items():
+        if kind not in PRECISE and not clear:
+            continue
         try:
-            text = hypothesis(evidence)
+            text = hypothesis(evidence if kind in PRECISE else coarse)
         except (GradiometerError, RuntimeError, TypeError, ValueError):  # a changed graph may not run
             continue
         if text is not None:

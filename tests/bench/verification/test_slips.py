@@ -99,7 +99,9 @@ SLIPS = {
     "second part": (least_squares, SHAPES, ("A", "x"), lambda A, b, x: (both(A, b, x)[0], 0 * x), {"zero"}),
     "swapped": (products, VECTORS, ("x", "y"), lambda x, y: (x * x, 2 * x * y), {"swapped"}),
     "transposed": (network, SQUARE, "W", lambda W, x: network_slope(W, x).T, {"transposed"}),
-    "no derivative of tanh": (network, SQUARE, "W", lambda W, x: torch.outer(torch.ones_like(x), x), {"chain factor", "sum"}),
+    "no derivative of tanh": (
+        network, SQUARE, "W", lambda W, x: torch.outer(torch.ones_like(x), x), {"chain factor", "sum"},
+    ),
     "inner derivative": (wave, VECTORS, "x", lambda x, y: torch.cos(x * y) * y, {"chain factor"}),
     "weight twice": (wave, VECTORS, "x", lambda x, y: torch.cos(x * y) * y**3, {"chain factor"}),
     "scan not reversed": (scan, VECTORS, "x", lambda x, y: y.cumsum(0), {"unknown", "entries", "sum", "term"}),
@@ -156,6 +158,7 @@ def test_the_kind_of_a_slip_is_named(name):
 RANDOM = {
     "another function": lambda x, y: torch.cos(3 * x + y),
     "noise of all inputs": lambda x, y: torch.sin(7 * x) * torch.exp(y.sin()) + 0.1,
+    "a small error": lambda x, y: 2 * x * y + 1e-9 * torch.sin(x + 2 * y),
     "of another loss": lambda x, y: x**3 - y**2 * x.sum(),
 }
 
