@@ -59,7 +59,7 @@ CAUSES: Mapping[str, Callable[[Evidence], str | None]] = {
 """Hypotheses on the derivation. The wrong entries are named beside them where only some are wrong."""
 
 PRECISE = ("not finite", "zero", "not zero", "factor", "term")
-"""Hypotheses that compare the difference. The others compare values, and leave out the points where these nearly agree."""
+"""Hypotheses on the difference. The others compare values, and leave out the points where these nearly agree."""
 
 
 def _side_by_side(part: Part) -> str:

@@ -135,10 +135,28 @@ def _of_term(term: str | None, ratios: Sequence[float], dims: Sequence[dict[str,
     return f"a term is missing, extra, or of the wrong sign: {what}" if term else None
 
 
+def _beyond_decisions(graph: GraphModule) -> set[Node]:
+    """The nodes that enter the result other than through a comparison or a sign.
+
+    A changed operand of a comparison changes which entries a mask selects, and is no evidence of a missing term.
+    """
+    reached: set[Node] = set()
+    waiting = list(graph.graph.output_node().all_input_nodes)
+    while waiting:
+        node = waiting.pop()
+        value = node.meta.get("val")
+        is_decided = isinstance(value, torch.Tensor) and not value.is_floating_point() and not value.is_complex()
+        if node not in reached and not is_decided and overload_name(node.target) != "sign":
+            reached.add(node)
+            waiting += node.all_input_nodes
+    return reached
+
+
 def _alterations(graph: GraphModule) -> Iterator[tuple[Node, str, Mistake]]:
     """Every sum of two values, with each mistake in it: how the mistake is worded, and what it computes."""
+    smooth = _beyond_decisions(graph)
     for node in graph.graph.nodes:
-        name = overload_name(node.target) if node.op == "call_function" else ""
+        name = overload_name(node.target) if node.op == "call_function" and node in smooth else ""
         if name not in ("add", "sub") or not any(isinstance(argument, Node) for argument in node.args[:2]):
             continue
         sign = 1 if name == "add" else -1

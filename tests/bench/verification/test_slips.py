@@ -163,6 +163,14 @@ RANDOM = {
 }
 
 
+def test_no_term_is_called_missing_where_only_a_mask_differs():
+    """The hinge is never off; leaving a term out of the argument of the comparison would do the same."""
+    loss = lambda x, y: torch.relu((x * x).sum() - (y * y).sum() - 1).sum()  # noqa: E731
+    check = mistake_of(loss, VECTORS, "x", lambda x, y: 2 * x)
+    assert check.verdict == "wrong"
+    assert check.mistake != "sum", check.diagnosis
+
+
 @pytest.mark.parametrize("loss", [products, wave, centred])
 @pytest.mark.parametrize("name", RANDOM)
 def test_an_unrelated_gradient_gets_no_cause(loss, name):
