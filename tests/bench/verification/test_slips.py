@@ -165,7 +165,7 @@ RANDOM = {
 
 def test_no_term_is_called_missing_where_only_a_mask_differs():
     """The hinge is never off; leaving a term out of the argument of the comparison would do the same."""
-    loss = lambda x, y: torch.relu((x * x).sum() - (y * y).sum() - 1).sum()  # noqa: E731
+    loss = lambda x, y: torch.relu((x * x).sum() - (y * y).sum() + 1).sum()  # noqa: E731
     check = mistake_of(loss, VECTORS, "x", lambda x, y: 2 * x)
     assert check.verdict == "wrong"
     assert check.mistake != "sum", check.diagnosis
