@@ -54,7 +54,8 @@ def _power(g: Tensor, y: Tensor, a: Tensor, b: Any) -> Cotangents:
     if isinstance(b, Tensor):  # as in PyTorch, 0 and not NaN for the exponent of 0ᵇ and for the base of a⁰
         nothing = torch.zeros_like(g)
         by_base = torch.where(b == 0, nothing, g * b * a ** (b - 1))
-        return to_shape(by_base, a), to_shape(torch.where((a == 0) & (b >= 0), nothing, g * y * a.log()), b)
+        is_zero = (a == 0) & ((b.real if b.is_complex() else b) >= 0)
+        return to_shape(by_base, a), to_shape(torch.where(is_zero, nothing, g * y * a.log()), b)
     if float(b).is_integer():
         return (g * b * a ** (b - 1) if b != 1 else g,)
     # a ** (b − 1) would round b − 1, which matters everywhere but at 0
