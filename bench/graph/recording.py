@@ -74,10 +74,9 @@ class Recorder(DispatchMode):
     Tensors from outside become constants (buffers of `root`) with the values that they have at their first use.
     Results under `torch.no_grad()` are constants for the derivative, as in autograd.
 
-    Facts about the call: `outside`, how it read values without an operation; `random`, an operation that drew random
-    numbers; `branches_on_data`, whether it read a number or positions that depend on the inputs, so that the graph
-    holds at these inputs only; `reads_numbers`, whether such a number was a float; `writes`, whether operations write
-    in place.
+    Facts about the call: `outside`, how it read values without an operation; `branches_on_data`, whether it read a
+    number or positions that depend on the inputs, so that the graph holds at these inputs only; `reads_numbers`,
+    whether such a number was a float; `writes`, whether operations write in place.
     """
 
     def __init__(self, inputs: Sequence[Tensor], calls: _PythonCalls) -> None:
@@ -85,7 +84,6 @@ class Recorder(DispatchMode):
         self.graph, self.root = Graph(), torch.nn.Module()
         self.branches_on_data = self.reads_numbers = self.writes = False
         self.outside: str | None = None
-        self.random: str | None = None
         self._calls = calls
         self._nodes: Any = WeakTensorKeyDictionary()
         self._varying: set[Node] = set()
@@ -166,8 +164,6 @@ class Recorder(DispatchMode):
         return result
 
     def _record(self, target: Any, args: Any, kwargs: Any, result: Any) -> None:
-        if torch.Tag.nondeterministic_seeded in target.tags:
-            self.random = self.random or target.overloadpacket.__name__
         written = _written(target, args, kwargs)
         if self._is_index(args, kwargs, result):
             if written:

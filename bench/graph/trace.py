@@ -59,7 +59,7 @@ def trace(
     called = name or str(getattr(function, "__name__", "the function"))
     try:
         recorder = _recorded(function, inputs, called, at_point)
-        recorder.graph.eliminate_dead_code()
+        recorder.graph.eliminate_dead_code(_has_effect)
         with _use_lazy_graph_module(True):  # evaluation interprets the graph; its code is seldom needed
             graph = _make_graph_module(recorder.root, recorder.graph)
         if recorder.writes:
@@ -71,6 +71,8 @@ def trace(
     for node in _writes(graph):
         raise TraceError(f"{called} contains the in-place operation {node.target}, which cannot be traced")
     for node in graph.graph.nodes:
+        if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):  # and its result is used
+            raise TraceError(f"{called} draws random numbers ({overload_name(node.target)}); take them as an input")
         if overload_name(node.target).startswith("as_strided") and not node.args[0].meta["val"].is_contiguous():
             raise TraceError(
                 f"{called} calls as_strided on a tensor that is not contiguous and cannot be traced; use views instead"
@@ -93,8 +95,6 @@ def _recorded(function: Callable[..., Any], inputs: Sequence[torch.Tensor], call
         recorder, returned = record(function, copies)
     if recorder.outside is not None:
         raise TraceError(f"{called} leaves PyTorch ({recorder.outside}) and cannot be traced")
-    if recorder.random is not None:
-        raise TraceError(f"{called} draws random numbers ({recorder.random}); take them as an input")
     if recorder.branches_on_data and not at_point:
         raise TraceError(BRANCHES.format(called))
     if any(copy._version for copy in copies):
@@ -108,10 +108,19 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200]
 
 
+def _is_write(node: Node) -> bool:
+    schema = getattr(node.target, "_schema", None) if node.op == "call_function" else None
+    return schema is not None and bool(schema.is_mutable)
+
+
+def _has_effect(node: Node) -> bool:
+    """Whether a node matters although nothing uses its result."""
+    return node.op in ("placeholder", "output") or _is_write(node)
+
+
 def _writes(graph: GraphModule) -> list[Node]:
     """The in-place operations of a graph."""
-    schemas = {node: getattr(node.target, "_schema", None) for node in graph.graph.nodes if node.op == "call_function"}
-    return [node for node, schema in schemas.items() if schema is not None and schema.is_mutable]
+    return [node for node in graph.graph.nodes if _is_write(node)]
 
 
 def _without_writes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> GraphModule:
@@ -123,7 +132,7 @@ def _without_writes(graph: GraphModule, inputs: Sequence[torch.Tensor]) -> Graph
             traced = make_fx(functional, DECOMPOSITIONS, tracing_mode="fake", _allow_non_fake_inputs=True)
             graph = traced(*(tensor.detach().clone() for tensor in inputs), *(value.clone() for value in values))
         _lower(graph, len(inputs), values)
-        graph.graph.eliminate_dead_code()
+        graph.graph.eliminate_dead_code(_has_effect)
         graph.recompile()
         if not _writes(graph):
             break

@@ -74,6 +74,9 @@ LOSSES = {
     "autograd inside": _gradient_penalty,
     "autograd.Function": lambda x: _Cube.apply(x).sum(),
     "module": lambda x: LAYER(x).tanh().sum(),
+    "module made inside": lambda x: torch.func.functional_call(
+        torch.nn.Linear(3, 1), {"weight": x[:1], "bias": x[0, :1]}, (x,)
+    ).sum(),
     "vector @ matrix": lambda x: x[0] @ x.T @ x @ x[1],
     "rms_norm": lambda x: functional.rms_norm(x, (3,)).pow(3).sum(),
     "attention": lambda x: functional.scaled_dot_product_attention(x[None], x[None], x[None]).pow(2).sum(),
