@@ -65,6 +65,10 @@ def scaled(evidence: Evidence) -> str | None:
     known = [factor for factor in factors if factor is not None]
     if len(known) < len(factors):
         return None
+    if any(factor == 1 for factor in known):  # the factor differs from 1 by less than float64 resolves
+        with np.errstate(all="ignore"):
+            distances = [float(np.nanmax(np.abs(part.gap / part.truth))) for part in parts]
+        return f"every entry is off by the same relative error, {max(distances):.3g}"
     written, words = _written(known, parts)
     if words is None and sum(part.found.size for part in parts) < 2:  # one entry fits any factor
         return None

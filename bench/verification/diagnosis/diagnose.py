@@ -42,10 +42,10 @@ VALUES: Mapping[str, Callable[[Evidence], str | None]] = {
     "zero": zero,
     "not zero": not_zero,
     "swapped": swapped,
+    "stop-gradient": stop_gradient_ignored,
     "factor": scaled,
     "transposed": transposed,
     "moved": moved,
-    "stop-gradient": stop_gradient_ignored,
 }
 """Hypotheses that say everything about the mistake; the first match wins."""
 

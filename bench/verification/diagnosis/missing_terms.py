@@ -114,12 +114,18 @@ def proportional_term(evidence: Evidence) -> str | None:
             pairs = zip(evidence.parts, kept, strict=True)
             found = [_ratio(part.gap, values.get(node.name), is_turned) for part, values in pairs]
             ratios = [ratio for ratio in found if ratio is not None]
-            if len(ratios) == len(evidence.parts):
+            if len(ratios) == len(evidence.parts) and _entries(node, kept) >= LEAST_ENTRIES:
                 text = spelled(node, names)
                 words = _of_term(text + ".T" * is_turned if text else None, ratios, dims)
                 if words:
                     return words
     return None
+
+
+def _entries(node: Node, kept: Sequence[dict[str, Any]]) -> int:
+    """Number of entries of a node that are not zero, over all points."""
+    values = [values.get(node.name) for values in kept]
+    return sum(int(torch.count_nonzero(value)) for value in values if isinstance(value, torch.Tensor))
 
 
 def _of_term(term: str | None, ratios: Sequence[float], dims: Sequence[dict[str, int]]) -> str | None:

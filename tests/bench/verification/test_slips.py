@@ -107,7 +107,9 @@ SLIPS = {
     "scan not reversed": (scan, VECTORS, "x", lambda x, y: y.cumsum(0), {"unknown", "entries", "sum", "term"}),
     "scan flipped": (scan, VECTORS, "x", lambda x, y: y.flip(0).cumsum(0), {"moved"}),
     "scan off by one": (scan, VECTORS, "x", lambda x, y: scan_slope(x, y).roll(1), {"moved"}),
-    "stop-gradient ignored": (lambda x: (x * x.detach() ** 2).sum(), {"x": "n"}, "x", lambda x: 3 * x * x, {"factor"}),
+    "stop-gradient ignored": (
+        lambda x: (x * x.detach() ** 2).sum(), {"x": "n"}, "x", lambda x: 3 * x * x, {"stop-gradient"},
+    ),
     "no_grad of a mean": (
         lambda x, y: ((x - x.mean().detach()) * y * x).sum(), VECTORS, "x",
         lambda x, y: (2 * x - x.mean()) * y - (x * y).sum() / len(x), {"stop-gradient"},
@@ -169,6 +171,20 @@ def test_no_term_is_called_missing_where_only_a_mask_differs():
     check = mistake_of(loss, VECTORS, "x", lambda x, y: 2 * x)
     assert check.verdict == "wrong"
     assert check.mistake != "sum", check.diagnosis
+
+
+def test_an_error_below_float64_has_its_size_in_the_diagnosis():
+    check = mistake_of(products, VECTORS, "x", lambda x, y: 2 * x * y + 2.0**-80 * 2 * x * y)
+    assert "8.27e-25" in check.diagnosis, check.diagnosis
+
+
+def test_a_term_of_one_entry_is_no_evidence():
+    """One wrong entry is a multiple of any mask that selects it."""
+    loss = lambda x: (torch.nn.functional.relu6(x) ** 2).sum()  # noqa: E731
+    check = mistake_of(loss, {"x": "n"}, "x", lambda x: 2 * torch.relu(x))
+    assert check.verdict == "wrong"
+    assert check.mistake in ("entries", "term")
+    assert check.mistake != "term" or "ge(" not in check.diagnosis, check.diagnosis
 
 
 @pytest.mark.parametrize("loss", [products, wave, centred])
