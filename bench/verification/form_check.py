@@ -16,6 +16,7 @@ from gradiometer.verification.differences import first_complex
 from gradiometer.verification.equality import Comparison, chance_log2, compare
 from gradiometer.verification.float64.compare import Float64Comparison, compare_float64
 from gradiometer.verification.float64.returned_values import expected_at, wrong_calls, wrong_dtypes
+from gradiometer.verification.float64.rounding_bounds import OtherShapeError
 from gradiometer.verification.functions import (
     UncheckableError,
     call_on_copies,
@@ -201,6 +202,8 @@ class FormCheck:
         chosen = [point for point in points if not point.is_integer][:3] or list(points[:2])
         try:
             expected = [expected_at(place, self.names, traced, self.function, point) for point in chosen]
+        except OtherShapeError as error:
+            raise WrongGradientError(str(error)) from error
         except (TraceError, UnknownOperationError, UncheckableError):
             return  # without an exact derivative, the comparison itself used returned values
         why = wrong_calls(self.function, expected, place.names, self.label)

@@ -21,6 +21,16 @@ SAFETY = 8.0
 SPREAD_FACTOR = 2.0**10
 """Factor on the spread of the values when the inputs change by one unit roundoff."""
 PERTURBATIONS = 4
+LARGEST_SHARE = 0.125
+"""Largest error, relative to the largest true entry, that the spread of a function's own values may explain.
+
+A function that returns values of other calls has a large spread, which is no rounding error.
+"""
+
+
+class OtherShapeError(Exception):
+    """A function whose results have other shapes where its inputs change by one unit roundoff."""
+
 
 DISCONTINUOUS = {
     "argmax", "argmin", "argsort", "ceil", "eq", "floor", "ge", "gt", "is_largest", "kthvalue", "le", "lt", "median",
@@ -70,8 +80,8 @@ def by_condition(
 ) -> list[Array]:
     """SPREAD_FACTOR times the spread of a gradient when its floating inputs change by one unit roundoff.
 
-    Plus as many unit roundoffs of the largest entry, which covers roundings of intermediate results. The function's own
-    exceptions pass through.
+    Plus as many unit roundoffs of the largest entry, which covers roundings of intermediate results. Raises
+    OtherShapeError where the results change their shapes; the function's own exceptions pass through.
     """
     generator = torch.Generator().manual_seed(0)
     spread = [np.zeros(part.shape) for part in values]
@@ -83,9 +93,18 @@ def by_condition(
             for tensor in tensors
         ]
         found = floats(function(*moved))
+        if [part.shape for part in found] != [part.shape for part in values]:
+            shapes = [", ".join(str(part.shape) for part in parts) for parts in (values, found)]
+            raise OtherShapeError(f"has shape {shapes[0]}, and {shapes[1]} where its inputs change by one rounding")
         spread = [np.fmax(s, np.abs(one - v)) for s, one, v in zip(spread, found, values, strict=True)]
     largest = max((float(np.max(np.abs(part), initial=0.0, where=np.isfinite(part))) for part in values), default=0.0)
     return [SPREAD_FACTOR * (part + unit * largest) for part in spread]
+
+
+def at_most(bounds: list[Array], truth: Sequence[Array]) -> list[Array]:
+    """The bounds, none above LARGEST_SHARE of the largest entry; as they are where every entry is zero."""
+    largest = max((float(np.max(np.abs(part), initial=0.0)) for part in truth), default=0.0)
+    return [np.minimum(bound, LARGEST_SHARE * largest) for bound in bounds] if largest else bounds
 
 
 def floats(returned: Any) -> list[Array]:

@@ -39,6 +39,17 @@ def stored(key):
     return gradient
 
 
+def alternating():
+    """A gradient that is wrong in float64 by another factor for every new x, so that its values jump."""
+    seen = {}
+
+    def gradient(A, b, x):
+        count = seen.setdefault(x.numpy().tobytes(), len(seen))
+        return right(A, b, x) * ((3, 1000)[count % 2] if x.dtype == torch.float64 else 1)
+
+    return gradient
+
+
 def counting(last):
     """A gradient that is wrong after `last` calls."""
     calls = []
@@ -71,6 +82,7 @@ WRONG_SOMEWHERE = {
     "in bfloat16": only_in(torch.bfloat16, 3),
     "computed in float32": inside(torch.float32),
     "from call 5 on": counting(4),
+    "by another factor for every x": alternating(),
     "stored by identity": stored(id),
     "stored by address": stored(lambda x: x.data_ptr()),
     "random": lambda A, b, x: right(A, b, x) * (1 + 1e-9 * torch.rand((), dtype=x.dtype)),
@@ -152,13 +164,16 @@ def test_dimensions_that_are_tied_together_are_named():
 
 
 def test_data_that_meet_a_constraint_to_rounding_are_no_mistake():
-    def simplex(data, dims, generator):
+    """Entries that sum to 3: no constraint of the table, so that no balls meet it."""
+
+    def drawn(data, dims, generator):
         t = torch.rand(dims["n"], generator=generator, dtype=torch.float64)
-        return {"t": t / t.sum()}
+        return {"t": 3 * t / t.sum()}
 
     loss = lambda t, x: -(t * torch.log_softmax(x, 0)).sum()  # noqa: E731
-    forms = {"form": lambda t, x: torch.softmax(x, 0) - t, "off": lambda t, x: (torch.softmax(x, 0) - t) * (1 + 2**-44)}
-    problem = make(loss, {"x": forms}, {"t": "n", "x": "n"}, sample=simplex)
+    right = lambda t, x: 3 * torch.softmax(x, 0) - t  # noqa: E731
+    forms = {"form": right, "off": lambda t, x: right(t, x) * (1 + 2**-44)}
+    problem = make(loss, {"x": forms}, {"t": "n", "x": "n"}, sample=drawn)
     form, off, _ = verify(problem, seed=0)
     assert form.verdict == "agrees" and form.is_right and "sampled data" in form.remarks
     assert off.verdict == "wrong"
