@@ -33,14 +33,16 @@ def where_exact(found: Comparison, wrt: Wrt, form: Traced) -> tuple[Comparison, 
 def right_where(evidence: Sequence[Comparison], wrt: Wrt, is_right: Callable[[Instance, Point], bool]) -> str | None:
     """The constraint on an undeclared input under which a wrong gradient is right, and the remedy; None without one.
 
-    Every wrong comparison is repeated with such an input. The inputs of `wrt` are left: the derivative with respect to
-    them is that of the loss as a function of free numbers.
+    Every wrong comparison is repeated with such an input. A gradient that stays right where the input is doubled is
+    right because of zeros or directions, not because of the constraint. The inputs of `wrt` are left: the derivative
+    with respect to them is that of the loss as a function of free numbers.
     """
     drawn = [one for one in evidence if not one.point.is_integer] or list(evidence)
     first = drawn[0]
     free = free_inputs(first.instance.problem, first.instance.dims, "uniform")
     names = tuple(name for name in free if name not in wrt and not first.point.inputs[name].is_complex())
-    for changed, where in constrained_points([one.point for one in drawn], names):
-        if all(is_right(one.instance, point) for one, point in zip(drawn, changed, strict=True)):
+    places = [one.instance for one in drawn]
+    for changed, doubled, where in constrained_points([one.point for one in drawn], names):
+        if all(map(is_right, places, changed)) and not (doubled and all(map(is_right, places, doubled))):
             return where
     return None

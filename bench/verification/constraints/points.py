@@ -82,22 +82,32 @@ def _differs(balls: Array, x: torch.Tensor) -> bool:
     return not all(ball == value for ball, value in pairs)  # balls that overlap are neither equal nor different
 
 
-def constrained_points(points: Sequence[Point], names: tuple[str, ...]) -> Iterator[tuple[list[Point], str]]:
+def constrained_points(
+    points: Sequence[Point], names: tuple[str, ...]
+) -> Iterator[tuple[list[Point], list[Point], str]]:
     """For each input out of `names` and each constraint: the points with this input drawn to meet the constraint.
 
-    With them come words that complete "right": `where S is symmetric; declare S as symmetric`. Use it for inputs that
-    the gradient is not with respect to: it may be right only where one of them meets a constraint.
+    With them come the same points with the input doubled, or none where that meets the constraint too, and words that
+    complete "right": `where S is symmetric; declare S as symmetric`. Use it for inputs that the gradient is not with
+    respect to: it may be right only where one of them meets a constraint.
     """
     for name in names:
         shapes = [tuple(point.inputs[name].shape) for point in points]
         for one in CONSTRAINTS:
             if all(map(one.fits, shapes)):
                 changed = [_constrained(point, name, one, seeded(name, i)) for i, point in enumerate(points)]
-                yield changed, f"where {one.text(name, shapes[0])}; {one.remedy.format(x=name)}"
+                doubled = [] if one.is_cone else [_doubled(point, name) for point in changed]
+                yield changed, doubled, f"where {one.text(name, shapes[0])}; {one.remedy.format(x=name)}"
+
+
+def _doubled(point: Point, name: str) -> Point:
+    others = {other: partial(point.refined.__getitem__, other) for other in point.refined if other != name}
+    return replace(point, inputs={**point.inputs, name: 2 * point.inputs[name]}, refined=Refinements(others))
 
 
 def _constrained(point: Point, name: str, one: Constraint, generator: torch.Generator) -> Point:
-    x = one.draw(tuple(point.inputs[name].shape), generator)
+    x = point.inputs[name]
+    x = x.abs() if one.draw is None else one.draw(tuple(x.shape), generator)
     compute = {other: partial(point.refined.__getitem__, other) for other in point.refined if other != name}
     if one.refine is not None:
         compute[name] = partial(one.refine, x)

@@ -32,18 +32,20 @@ class Constraint:
 
     `words` names it, `{x}` being the input; `of_vector` names it for an input of one dimension. `holds(tensor)` tells
     whether a tensor meets it to rounding. `refine` gives balls that meet it, around values next to the tensor's; None
-    where float64 meets it exactly. `draw(shape, generator)` draws float64 entries that meet it. `remedy` tells a user
-    how to have the input drawn so. `least` is the least number of dimensions.
+    where float64 meets it exactly. `draw(shape, generator)` draws float64 entries that meet it; None where absolute
+    values do. `remedy` tells a user how to have the input drawn so. `least` is the least number of dimensions. A cone
+    holds the positive multiples of its elements.
     """
 
     words: str
     holds: Callable[[torch.Tensor], bool]
     refine: Refine | None
-    draw: Callable[[tuple[int, ...], torch.Generator], torch.Tensor]
+    draw: Callable[[tuple[int, ...], torch.Generator], torch.Tensor] | None
     remedy: str
     of_vector: str = ""
     least: int = 1
     is_square: bool = False
+    is_cone: bool = False
 
     def text(self, name: str, shape: tuple[int, ...]) -> str:
         """The constraint on the input of this name and shape, in words."""
@@ -135,7 +137,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
     ),
     Constraint(
         "{x} is symmetric", KINDS["symmetric"].holds, _mirrored, _of("symmetric"), "declare {x} as symmetric",
-        least=2, is_square=True,
+        least=2, is_square=True, is_cone=True,
     ),
     Constraint(
         "the rows of {x} sum to 1", _unit_sums(-1), lambda x: _divided(x, -1), _simplex(-1), "declare {x} as simplex",
@@ -160,7 +162,8 @@ CONSTRAINTS: tuple[Constraint, ...] = (
         "the entries of {x} are 0 or 1", lambda x: bool(((x == 0) | (x == 1)).all()), None, _bits, BY_SAMPLE, least=0,
     ),
     Constraint(
-        "{x} is positive", lambda x: bool((x > 0).all()), None, _of("positive"), "declare {x} as positive", least=0,
+        "{x} is positive", lambda x: bool((x > 0).all()), None, None, "declare {x} as positive", least=0,
+        is_cone=True,
     ),
 )  # fmt: skip
 """Constraints, each before those that it implies for refining. Declared kinds are in KINDS of problems/kinds.py."""

@@ -157,3 +157,16 @@ def test_complex_inputs_are_verified():
     found = forms_of(make(loss, forms, {"z": "n", "w": "n"}, kinds={"z": "complex", "w": "complex"}))
     assert found["right"].is_right
     assert found["conjugate"].verdict == "wrong"
+
+
+def test_zeros_that_hide_a_mistake_are_no_constraint():
+    def loss(q, x):
+        return (torch.outer(q, q) * torch.outer(x, x)).sum() - (q * q * x * x).sum()
+
+    def flipped(q, x):
+        return -2 * q * ((q * x).sum() - q * x)
+
+    problem = make(loss, {"x": {"flipped": flipped}}, {"q": "n", "x": "n"})
+    (verdict,) = verify(problem, form="flipped", seed=3)
+    assert verdict.verdict == "wrong"
+    assert "one-hot" not in verdict.diagnosis
