@@ -77,10 +77,15 @@ def outcomes(text):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--benchmark-only"], ["-n", "2"], ["-p", "no:capture", "--problem", "seven", "--study", "test_other.py"]],
+    [
+        ["--benchmark-only"],
+        pytest.param(["-n", "2"], marks=pytest.mark.slow),
+        ["-p", "no:capture", "--problem", "seven", "--study", "test_other.py"],
+    ],
     ids=" ".join,
 )
 def test_nothing_changes_in_another_project(other, arguments):
+    """Distributed tests are marked slow, since they start six interpreters."""
     with_plugin, without = (run_in(other, "-rA", *extra, *arguments) for extra in ([], ["-p", "no:gradiometer"]))
     assert with_plugin[0] == without[0]
     assert outcomes(with_plugin[1]) == outcomes(without[1])
@@ -93,8 +98,9 @@ def test_a_study_asked_for_in_another_project_leaves_its_options_and_fixtures_al
     assert "test_gradient[linear_autoencoder-" in text  # --problem is theirs, so the default study's problems
 
 
-@pytest.mark.parametrize("form", ["two arguments", "one argument"])
+@pytest.mark.parametrize("form", [pytest.param("two arguments", marks=pytest.mark.slow), "one argument"])
 def test_a_folder_for_runs_does_not_move_the_root_folder(other, tmp_path, form):
+    """One of the two is marked slow."""
     out = tmp_path / "dir with space"
     out.mkdir()
     given = ["--study-out", str(out)] if form == "two arguments" else [f"--study-out={out}"]

@@ -100,7 +100,7 @@ def broken(tmp_path_factory, study_in):
     mine.write_text(BROKEN)
     drawless.write_text(DRAWLESS)
     grid = TINY.replace('"near_optimum"', '"normal"')
-    files = [f"--problem={mine}", f"--problem={drawless}"]
+    files = [f"--problem={mine}", f"--problem={drawless}", "-k", "not jac"]
     return Broken(study_in(folder, grid, *files, f"--benchmark-json={json_file}"), json.loads(json_file.read_text()))
 
 
@@ -217,7 +217,7 @@ seeds = 2
 [[grid]]
 problems = ["linear_autoencoder"]
 wrt = ["first"]
-sizes = [4, 6]
+sizes = [4]
 dtypes = ["float32", "float64"]
 devices = ["cpu"]
 data = ["uniform", "near_optimum"]
@@ -251,7 +251,7 @@ def test_every_planned_cell_is_a_row_and_every_draw_is_scored(planned):
     assert done.code == 0, done.text
     cells = cells[(cells["problem"] == "linear_autoencoder") & (cells["cache"] == "hot")]
     errors = errors[errors["cell_id"].isin(cells["cell_id"])]
-    assert len(cells) == 2 * 2 * 7
+    assert len(cells) == 2 * 7
     assert set(cells["status"]) == {"ok"}
     assert (cells[["flops", "bytes", "peak_memory_bytes"]] > 0).all(axis=None)
     (peak_rates,) = json.loads((done.folder / "run.json").read_text())["peak_rates"]

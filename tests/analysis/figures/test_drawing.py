@@ -139,8 +139,12 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("odd", ODD)
+SLOW = ("one form", "no form", "another shape")
+
+
+@pytest.mark.parametrize("odd", [pytest.param(odd, marks=[pytest.mark.slow] * (odd in SLOW)) for odd in ODD])
 def test_odd_runs_have_figures_without_empty_panels_or_warnings(make_run, odd):
+    """Nearly half of the runs are marked slow."""
     fields = {"sizes": (8, 32), "grids": ((ONE, "W1", "float32"),), "work": work, "edit": with_peak_rates}
     fields |= {"truth": of_few(lambda method, n: 1e-6 * n)} | ODD[odd]
     frames = analysis.load(make_run(**fields))

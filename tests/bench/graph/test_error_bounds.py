@@ -57,8 +57,11 @@ def shares_of(problem, wrt, dtype, size, seeds, methods=(AUTOGRAD,), references=
 WRTS = [(name, wrt) for name, problem in PROBLEMS.items() for wrt in problem.wrts]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "dtype", [pytest.param(dtype, marks=[pytest.mark.slow] * (dtype in ("float16", "float64"))) for dtype in DTYPES]
+)
 def test_no_method_exceeds_its_bound(dtype):
+    """Half of the dtypes are marked slow."""
     found = []
     for name, wrt in WRTS:
         shares = shares_of(PROBLEMS[name], wrt, dtype, 8, 1, (AUTOGRAD, *FORWARD_MODE))
