@@ -107,7 +107,7 @@ SLOW = [name for name in MUTANTS if name in {
 
 
 @cache
-def verdicts_of_mutants(slow=False):
+def verdicts_of_mutants(slow):
     """Verdicts by name. All mutants of a problem and wrt are forms of one problem, which is traced once."""
     found = {}
     groups = {}
@@ -135,7 +135,7 @@ def test_a_wrong_gradient_is_refused_and_its_mistake_identified(name):
 
 
 def test_a_diagnosis_shows_the_found_and_the_true_value():
-    diagnosis = verdicts_of_mutants()["half"].diagnosis
+    diagnosis = verdicts_of_mutants(False)["half"].diagnosis
     found, truth = (
         float(word.rstrip(";,")) for word in (diagnosis.split(" is ")[-1].split(",")[0], diagnosis.split()[-1])
     )
