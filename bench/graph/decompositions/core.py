@@ -20,7 +20,7 @@ BY_TORCH = (
     "_log_softmax", "_log_softmax_backward_data", "_safe_softmax", "_softmax", "_softmax_backward_data", "addcdiv",
     "addcmul", "addmm", "addmv", "addr", "aminmax", "baddbmm", "binary_cross_entropy", "binary_cross_entropy_backward",
     "binary_cross_entropy_with_logits", "clamp_max", "clamp_min", "diagonal_backward", "dist", "elu", "elu_backward",
-    "gelu_backward", "hardtanh_backward", "huber_loss", "huber_loss_backward", "leaky_relu",
+    "hardtanh_backward", "huber_loss", "huber_loss_backward", "leaky_relu",
     "leaky_relu_backward", "log_sigmoid_backward", "log_sigmoid_forward", "masked_fill", "mse_loss",
     "mse_loss_backward", "native_layer_norm_backward", "nll_loss_backward", "nll_loss_forward", "norm", "rsub",
     "sigmoid_backward", "silu", "silu_backward", "smooth_l1_loss", "smooth_l1_loss_backward",

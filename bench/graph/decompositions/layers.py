@@ -37,6 +37,17 @@ def _gelu(x: Tensor, *, approximate: str = "none") -> Any:
     return x * (1 + aten.tanh(inner)) / 2
 
 
+def _gelu_backward(g: Tensor, x: Tensor, *, approximate: str = "none") -> Any:
+    """The derivative of `_gelu` times g, without the rounded products of constants that PyTorch's formula contains."""
+    if approximate == "none":
+        density = aten.exp(-(x * x) / 2) / aten.sqrt(2 * pi(x))
+        return g * ((1 + aten.erf(x / aten.sqrt(number(2.0, x)))) / 2 + x * density)
+    scale = aten.sqrt(2 / pi(x))
+    tanh = aten.tanh(scale * (x + x * x * x * 44715 / 1000000))
+    slope = scale * (1 + x * x * 3 * 44715 / 1000000)
+    return g * ((1 + tanh) + x * (1 - tanh * tanh) * slope) / 2
+
+
 def _hardsigmoid(x: Tensor) -> Any:
     """(x + 3)/6 between −3 and 3, with derivative 0 on the limits."""
     return aten.where(x <= -3, _constant(0.0, x), aten.where(x >= 3, _constant(1.0, x), (x + 3) / 6))
@@ -190,6 +201,7 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten._weight_norm_interface.default: _weight_norm,
     aten._weight_norm_interface_backward.default: _weight_norm_backward,
     aten.gelu.default: _gelu,
+    aten.gelu_backward.default: _gelu_backward,
     aten.hardshrink.default: lambda x, limit=0.5: aten.where(aten.abs(x) <= limit, _constant(0.0, x), x),
     aten.hardshrink_backward.default: _shrunk,
     aten.hardsigmoid.default: _hardsigmoid,

@@ -1,8 +1,10 @@
 """Losses of one operation each: family → operation → the level of evidence, the shapes of the inputs, the loss.
 
-The level is the verdict that PyTorch's gradient of the loss gets at least. It is `wrong` where PyTorch's gradient is:
-an assignment at a repeated index gives every value a gradient, and only the last one is stored. Inputs are named by the
-loss; their shapes are separated by semicolons.
+The level is the verdict that PyTorch's gradient of the loss gets at least. It is `wrong` where PyTorch's gradient
+differs from the derivative: an assignment at a repeated index (every value gets a gradient, only the last one is
+stored), softplus (exactly 1 above a threshold of 20), binary_cross_entropy (a small number is added in a quotient),
+hardsigmoid (1/6 in float32), digamma and polygamma (values that are off by 3e-10). Inputs are named by the loss; their
+shapes are separated by semicolons.
 """
 
 from __future__ import annotations

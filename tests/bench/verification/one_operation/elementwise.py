@@ -22,9 +22,9 @@ def within(x):
     return x / (1 + x.abs())
 
 
-def of_one(function, change=None):
+def of_one(function, change=None, level="exact"):
     """A loss of one input: the sum of squares of `function` of it, or of the input changed to fit its domain."""
-    return ("exact", "n", lambda x: energy(function(change(x) if change else x)))
+    return (level, "n", lambda x: energy(function(change(x) if change else x)))
 
 
 def of_two(function, change=None):
@@ -51,29 +51,29 @@ ELEMENTWISE = {
     "asinh": of_one(torch.asinh),
     "acosh": of_one(lambda x: torch.acosh(1 + x), positive),
     "atanh": of_one(torch.atanh, within),
-    "erf": of_one(torch.erf),
-    "erfc": of_one(torch.erfc),
-    "erfinv": of_one(torch.erfinv, within),
-    "erfcx": of_one(special.erfcx),
-    "ndtr": of_one(special.ndtr),
-    "log_ndtr": of_one(special.log_ndtr),
-    "ndtri": of_one(lambda x: special.ndtri((x + 1) / 2), within),
+    "erf": of_one(torch.erf, level="agrees"),
+    "erfc": of_one(torch.erfc, level="agrees"),
+    "erfinv": of_one(torch.erfinv, within, level="agrees"),
+    "erfcx": of_one(special.erfcx, level="agrees"),
+    "ndtr": of_one(special.ndtr, level="agrees"),
+    "log_ndtr": of_one(special.log_ndtr, level="agrees"),
+    "ndtri": of_one(lambda x: special.ndtri((x + 1) / 2), within, level="agrees"),
     "sigmoid": of_one(torch.sigmoid),
     "logit": of_one(lambda x: torch.logit((x + 1) / 2), within),
     "lgamma": of_one(torch.lgamma, positive),
-    "digamma": of_one(torch.digamma, positive),
-    "polygamma": of_one(lambda x: torch.polygamma(1, x), positive),
+    "digamma": of_one(torch.digamma, positive, level="wrong"),  # PyTorch's values are off by 3e-10
+    "polygamma": of_one(lambda x: torch.polygamma(1, x), positive, level="wrong"),  # PyTorch's values are off by 3e-10
     "mvlgamma": of_one(lambda x: torch.mvlgamma(x + 1, 2), positive),
-    "exp2": of_one(torch.exp2),
-    "log2": of_one(torch.log2, positive),
-    "log10": of_one(torch.log10, positive),
+    "exp2": of_one(torch.exp2, level="agrees"),
+    "log2": of_one(torch.log2, positive, level="agrees"),
+    "log10": of_one(torch.log10, positive, level="agrees"),
     "reciprocal": of_one(torch.reciprocal, positive),
     "square": ("proved", "n", lambda x: energy(torch.square(x))),
     "pow, integer": ("proved", "n", lambda x: energy(x**3)),
     "pow, negative": of_one(lambda x: x**-2, positive),
     "pow, not an integer": of_one(lambda x: x**1.5, positive),
     "pow of tensors": of_two(torch.pow, positive),
-    "pow of a number": of_one(lambda x: torch.pow(2.0, x)),
+    "pow of a number": of_one(lambda x: torch.pow(2.0, x), level="agrees"),
     "float_power": of_one(lambda x: torch.float_power(x, 2.5), positive),
     "div": of_two(torch.div, positive),
     "abs": of_one(lambda x: x.abs() ** 3),
@@ -134,12 +134,12 @@ ACTIVATIONS = {
     "gelu": of_one(F.gelu),
     "gelu, tanh": of_one(lambda x: F.gelu(x, approximate="tanh")),
     "silu": of_one(F.silu),
-    "softplus": of_one(F.softplus),
-    "softplus with beta": of_one(lambda x: F.softplus(x, beta=2)),
+    "softplus": of_one(F.softplus, level="wrong"),
+    "softplus with beta": of_one(lambda x: F.softplus(x, beta=2), level="wrong"),
     "logsigmoid": of_one(F.logsigmoid),
     "hardtanh": of_one(F.hardtanh),
     "hardswish": of_one(F.hardswish),
-    "hardsigmoid": of_one(F.hardsigmoid),
+    "hardsigmoid": of_one(F.hardsigmoid, level="wrong"),
     "hardshrink": of_one(F.hardshrink),
     "softshrink": of_one(F.softshrink),
     "tanhshrink": of_one(F.tanhshrink),

@@ -92,11 +92,11 @@ TRANSFORMS = {
     "torch.compile": ("exact", "n", lambda x: energy(torch.compile(torch.exp)(x))),
     "a loop": ("proved", "3", lambda x: energy(stepped(x, 3))),
     "a loop over rows": ("proved", "3 4", lambda x: sum((row * row).sum() for row in x)),
-    "in-place temporaries": ("proved", "5", lambda x: energy(written(x))),
+    "in-place temporaries": ("agrees_float64", "5", lambda x: energy(written(x))),
     "no_grad": ("exact", "n", stopped),
     "detach": ("exact", "n", lambda x: energy(x * x.exp().detach())),
     "a branch on the data": ("exact", "5", branched),
-    "item": ("exact", "5", lambda x: energy(x) * float(x.detach().sum())),
+    "item": ("agrees_float64", "5", lambda x: energy(x) * float(x.detach().sum())),
     "a list comprehension": ("proved", "4", lambda x: torch.stack([x[i] * x[3 - i] for i in range(4)]).pow(2).sum()),
     "functional_call": (
         "exact",
@@ -113,15 +113,15 @@ TRANSFORMS = {
 }
 
 COMPLEX = {
-    "complex": ("proved", "n; n", lambda x, y: torch.complex(x, y).square().real.sum()),
-    "view_as_complex": ("proved", "5 2", lambda x: torch.view_as_complex(x).pow(2).imag.sum()),
+    "complex": ("exact", "n; n", lambda x, y: torch.complex(x, y).square().real.sum()),
+    "view_as_complex": ("exact", "5 2", lambda x: torch.view_as_complex(x).pow(2).imag.sum()),
     "abs of complex": ("exact", "n; n", lambda x, y: torch.complex(x, y).abs().sum()),
     "angle": ("exact", "5; 5", lambda x, y: torch.complex(x, y).angle().pow(2).sum()),
-    "conj": ("proved", "n; n", lambda x, y: (torch.complex(x, y) * torch.complex(y, x).conj()).imag.pow(2).sum()),
+    "conj": ("exact", "n; n", lambda x, y: (torch.complex(x, y) * torch.complex(y, x).conj()).imag.pow(2).sum()),
     "exp of complex": ("exact", "n; n", lambda x, y: torch.complex(x, y).exp().real.sum()),
     "polar": ("exact", "n; n", lambda r, t: torch.polar(r.abs(), t).real.pow(2).sum()),
     "complex matmul": (
-        "proved",
+        "exact",
         "3 3; 3 3",
         lambda A, B: (torch.complex(A, B) @ torch.complex(B, A)).real.pow(2).sum(),
     ),
