@@ -10,7 +10,7 @@ from flint import arb, ctx, fmpq
 
 from gradiometer.graph.literals import Literal
 
-BITS = 256
+BITS = 1024
 LARGEST = 32
 """Largest numerator and denominator of the rational factor."""
 CLOSE = 1e-10
@@ -56,3 +56,16 @@ def closed_form(value: arb, others: Sequence[Literal] = ()) -> str | None:
                 size = ratio.numerator + ratio.denominator + len(name) / 100
                 found.append((other is not None, size, _spelled(ratio, name, other)))
     return min(found)[2] if found else None
+
+
+def closed_value(one: Literal) -> arb | None:
+    """The number of closed form that a constant can stand for: within its radius of `decimal`; None without one."""
+    with ctx.workprec(BITS):
+        written = arb(fmpq(*one.decimal.as_integer_ratio()))
+        for constant in _basis().values():
+            quotient = float((written / constant).mid())
+            ratio = Fraction(quotient).limit_denominator(LARGEST) if 0 < quotient < LARGEST + 1 else Fraction(0)
+            found = constant * ratio.numerator / ratio.denominator
+            if ratio.numerator <= LARGEST and abs(found - written) <= one.radius:
+                return found
+        return None

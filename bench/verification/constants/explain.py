@@ -19,7 +19,7 @@ from gradiometer.graph.arithmetic.balls.constants import Constants
 from gradiometer.graph.arithmetic.balls.midpoints import midpoints
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.literals import Literal, half_unit
-from gradiometer.verification.constants.closed_forms import closed_form
+from gradiometer.verification.constants.closed_forms import closed_form, closed_value
 from gradiometer.verification.differences import Array, Balls
 
 BITS = 512
@@ -38,6 +38,8 @@ EQUAL = 2.0**-100
 """Largest remaining difference, relative to what the constants can explain."""
 SMALL_VALUE = 2.0**-10
 """Share of the largest entry below which an entry with an explained difference is measured by that share."""
+MOST_NAMED = 2
+"""Constants that are named; one more is, too, if it is the last."""
 NAMED = 1e-3
 """A constant is named where it makes at least this share of the difference of some entry."""
 
@@ -82,6 +84,9 @@ class ConstantFit:
             return None
         own = {one for one in in_form | in_loss if one.radius and (one not in in_loss or one.fills_format)}
         for free in (own, {one for one in in_form | in_loss if one.radius}):
+            known = self._closed(free)
+            if known is not None:
+                return self._words(known, in_form | in_loss)
             ordered = sorted(free, key=lambda one: one.value)
             for damping in DAMPINGS:
                 changes = self._solved(base, ordered, damping)
@@ -105,6 +110,23 @@ class ConstantFit:
             for one, other in zip(found, exact, strict=True):
                 gaps += [(a - b).mid() for a, b in zip(one.ravel(), other.ravel(), strict=True)]
         return gaps
+
+    def _closed(self, free: set[Literal]) -> dict[Literal, arb] | None:
+        """The changes to the numbers of closed form that the constants can stand for, if the differences vanish there.
+
+        Two constants with proportional effects, as in √2 and √(2π) of a normal density, cannot be solved for.
+        """
+        values = {one: closed_value(one) for one in free}
+        changes = {
+            one: value - arb(one.decimal.numerator) / one.decimal.denominator
+            for one, value in values.items()
+            if value is not None
+        }
+        if not changes:
+            return None
+        units = [b for pair in self.pairs for part in pair.scale for b in part.ravel().tolist()]
+        gaps = zip(self._gaps(changes), units, strict=True)
+        return changes if all(abs(gap) <= arb(b) * arb(2) ** (-BITS // 2) for gap, b in gaps) else None
 
     def _solved(self, base: list[arb], free: Sequence[Literal], damping: float) -> dict[Literal, arb] | None:
         """A change for each free constant that makes all differences vanish; None where there is none."""
@@ -156,7 +178,9 @@ class ConstantFit:
             shares[one] = max((abs(float((a - b) / a)) for a, b in pairs if not a.is_zero()), default=0.0)
         named = sorted((one for one in moved if shares[one] >= NAMED), key=lambda one: one.digits)
         decimals = [one for one in met if not one.fills_format]
-        return tuple(_named(one, meant[one] + changes.get(one, arb(0)), decimals) for one in named)
+        words = [_named(one, meant[one] + changes.get(one, arb(0)), decimals) for one in named]
+        more = len(words) - MOST_NAMED
+        return (*words[:MOST_NAMED], f"{more} further constants are rounded") if more > 1 else tuple(words)
 
 
 def _least_squares(matrix: Sequence[Sequence[arb]], sides: Sequence[arb], damping: float) -> list[arb]:
