@@ -18,7 +18,7 @@ from gradiometer.storage.schema import BASELINE, DTYPES, LEAST_DIGITS, RIGHT_VER
 WHERE = ["problem", "wrt", "shape", *CONFIGURATION]
 """Columns that one insight is about; its dtype is the leading one unless the insight names another."""
 
-TORCH = ("torch", "torch.func.grad")
+TORCH = ("torch", "torch.func.grad", "torch.autograd.grad")
 """Names in `derivations` of torch's own derivative: before schema version 3, and since."""
 
 LEVELS = {**VERDICTS, "rounded_constants": VERDICTS["agrees"]}

@@ -228,7 +228,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The verdict on one form, or on `torch.func.grad`, torch's own derivative (`torch` in older runs).
+    """The verdict on one form, or on torch's own derivative: `torch.autograd.grad`, in older runs `torch.func.grad`.
 
     `verdict` is a key of VERDICTS; older runs have `rounded_constants`, which is read as `agrees`. The other columns
     are those of `Verdict`.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
+
+import torch
 
 from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.storage.schema import VERDICTS
@@ -214,12 +217,13 @@ class FormCheck:
         """Compare at further points until every side of every branch is visited, or no candidate is left."""
         place = self.places.thorough[0]
         traced = self._traced(place)
+        if traced is None or traced.reads_numbers:
+            self._branches_in_float64(place)
+            return
         try:
             loss = place.traced_loss
             usable = place.usable(self.names)
         except (TraceError, UncheckableError):
-            return
-        if traced is None:
             return
         base = [*usable]
         if traced.branches_on_data or loss.branches_on_data:
@@ -239,6 +243,20 @@ class FormCheck:
         remark = branches.remark()
         if remark is not None:
             self._remark(remark)
+
+    def _branches_in_float64(self, place: Instance) -> None:
+        """The same for functions that cannot be traced: at every variation at which they return finite numbers."""
+        base = [point for point in place.points if not point.is_integer][:1]
+        for point in islice(varied_points(place.problem, place.dims, base, place.seed), 2 * MOST_FURTHER):
+            try:
+                returned = call_on_copies(self.function, point.tensors, place.names, self.label)
+                if all(torch.isfinite(part).all() for part in returned):
+                    found = compare_float64(place, self.names, self.function, point, self.label)
+                    self.comparisons += [] if found is None else [found]
+            except UncheckableError:
+                continue
+            if self.verdict == "wrong":
+                return
 
     def _data_branches(self, place: Instance, traced: Traced, base: list[Point]) -> None:
         """The same for functions that branch on the data: points at which their graphs differ."""

@@ -47,18 +47,6 @@ def form_function(problem: Problem, form: Form) -> Function:
 
 
 def torch_function(problem: Problem, wrt: tuple[str, ...]) -> Function:
-    """`torch.func.grad` of the loss with respect to the inputs named in `wrt`; it returns a tuple."""
-    names = tuple(problem.shapes)
-    differentiate = torch.func.grad(loss_function(problem), tuple(names.index(name) for name in wrt))
-
-    def gradient(*tensors: torch.Tensor) -> Tensors:
-        found: Tensors = differentiate(*tensors)
-        return found
-
-    return gradient
-
-
-def autograd_function(problem: Problem, wrt: tuple[str, ...]) -> Function:
     """`torch.autograd.grad` of the loss; zeros for an input that the loss does not use."""
     names, loss = tuple(problem.shapes), loss_function(problem)
 

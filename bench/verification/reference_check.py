@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.verification.coverage.places import Places
 from gradiometer.verification.float64.compare import compare_float64
-from gradiometer.verification.functions import UncheckableError, autograd_function
+from gradiometer.verification.functions import UncheckableError, torch_function
 from gradiometer.verification.instance import Wrt
 
 
@@ -18,7 +18,7 @@ def reference_remarks(places: Places, wrt: Wrt) -> list[str]:
     place = places.thorough[0]
     try:
         point = place.usable(wrt)[0]
-        function = autograd_function(place.problem, wrt)
+        function = torch_function(place.problem, wrt)
         found = compare_float64(place, wrt, function, point, "torch's derivative of the loss")
     except (UncheckableError, TraceError, UnknownOperationError):
         return []

@@ -75,6 +75,7 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
         drawn = inputs.draw(problem, dims, data, seed)
         if drawn is not None:
             yield Point(data, drawn, refined=refinements(problem, drawn))
+            yield from _uniform_masks(problem, Point(data, drawn, refined=refinements(problem, drawn)))
     with contextlib.suppress(Exception):  # a sampler that raises for uniform data takes no integers either
         key = hashlib.sha256(f"integers {seed} {sorted(dims.items())}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(key[:8], "little") >> 1)
@@ -82,6 +83,14 @@ def sample_points(problem: Problem, dims: dict[str, int], seed: int = 0) -> Iter
             drawn = inputs.integer_draws(problem, dims, generator, 2**INTEGER_BITS)
             if drawn is not None:
                 yield Point("integer", drawn, is_integer=True)
+
+
+def _uniform_masks(problem: Problem, point: Point) -> Iterator[Point]:
+    """A point with all entries of the declared masks false, and with all of them true."""
+    masks = [name for name, kind in problem.kinds.items() if kind == "boolean"]
+    for value in (False, True) if masks and point.data == DATA[0] else ():
+        changed = {name: torch.full_like(point.inputs[name], value) for name in masks}
+        yield replace(point, data=f"{point.data}, masks {str(value).lower()}", inputs={**point.inputs, **changed})
 
 
 def varied_points(problem: Problem, dims: dict[str, int], points: list[Point], seed: int) -> Iterator[Point]:

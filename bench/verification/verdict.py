@@ -9,7 +9,7 @@ from gradiometer.storage.schema import LEAST_DIGITS, RIGHT_VERDICTS, VERDICTS
 
 __all__ = ["LEAST_DIGITS", "TORCH", "VERDICTS", "Verdict"]
 
-TORCH = "torch.func.grad"
+TORCH = "torch.autograd.grad"
 """Name of torch's own derivative among the forms of a problem. The name of a form cannot contain a dot."""
 
 LONGEST = 200

@@ -133,7 +133,7 @@ def test_a_broken_form_costs_its_own_cell_only(broken, form):
 def test_each_derivation_has_its_verdict_whatever_the_others_do(broken):
     verdicts = broken.of("least_squares", "derivations").set_index("form")["verdict"]
     assert verdicts.to_dict() == {
-        "right": "proved", "torch.func.grad": "proved", "twice": "wrong", "flat": "wrong", "doubled": "proved",
+        "right": "proved", "torch.autograd.grad": "proved", "twice": "wrong", "flat": "wrong", "doubled": "proved",
         "raises": "unchecked", "exits": "proved", "hangs": "proved", "greedy": "unchecked",
         "hoards": "unchecked",
     }  # fmt: skip

@@ -84,8 +84,8 @@ def _differs(balls: Array, x: torch.Tensor) -> bool:
 
 def constrained_points(
     points: Sequence[Point], names: tuple[str, ...]
-) -> Iterator[tuple[list[Point], list[Point], str]]:
-    """For each input out of `names` and each constraint: the points with this input drawn to meet the constraint.
+) -> Iterator[tuple[str, list[Point], list[Point], str]]:
+    """For each input out of `names` and each constraint: its name, and the points with the input drawn to meet it.
 
     With them come the same points with the input doubled, or none where that meets the constraint too, and words that
     complete "right": `where S is symmetric; declare S as symmetric`. Use it for inputs that the gradient is not with
@@ -97,7 +97,14 @@ def constrained_points(
             if all(map(one.fits, shapes)):
                 changed = [_constrained(point, name, one, seeded(name, i)) for i, point in enumerate(points)]
                 doubled = [] if one.is_cone else [_doubled(point, name) for point in changed]
-                yield changed, doubled, f"where {one.text(name, shapes[0])}; {one.remedy.format(x=name)}"
+                yield name, changed, doubled, f"where {one.text(name, shapes[0])}; {one.remedy.format(x=name)}"
+
+
+def with_others_scaled(point: Point, kept: str, names: tuple[str, ...], scale: float) -> Point:
+    """The point with the inputs out of `names` multiplied by a number, except the input `kept`."""
+    changed = {name: scale * point.inputs[name] for name in names if name != kept}
+    others = {other: partial(point.refined.__getitem__, other) for other in point.refined if other not in changed}
+    return replace(point, inputs={**point.inputs, **changed}, refined=Refinements(others))
 
 
 def _doubled(point: Point, name: str) -> Point:

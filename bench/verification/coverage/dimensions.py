@@ -11,7 +11,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -107,16 +107,34 @@ def tied_tuples(problem: Problem, seed: int) -> Iterator[tuple[str, list[Dims]]]
     yield "the dimensions follow from one size", sizes
 
 
-def extra_tuples(problem: Problem, seed: int, condition: str) -> list[Extra]:
-    """Tuples with even numbers, with a 1 and with a large number, one dimension at a time, smallest first."""
-    names, chosen = list(problem.dims), random.Random(f"extra {seed}")
-    if not names or condition:
+def extra_tuples(problem: Problem, seed: int, condition: str, like: Dims) -> list[Extra]:
+    """Tuples with even numbers, with a 1 and with a large number, one dimension at a time, smallest first.
+
+    Under a condition of `tied_tuples`, equal dimensions stay equal, and other dimensions keep the order of `like`.
+    """
+    chosen = random.Random(f"extra {seed}")
+    if condition.startswith("the dimensions"):
+        return [Extra(problem.dims_at(size)) for size in (1, chosen.choice((4, 6)), chosen.choice(MIDDLE))]
+    tied = condition.split(" = ") if " = " in condition else []
+    groups = [[name] for name in problem.dims if name not in tied] + ([tied] if tied else [])
+    if condition and not tied:
+        groups.sort(key=lambda group: like[group[0]])
+    if not groups:
         return []
-    evens = chosen.sample(range(4, 2 * len(names) + 12, 2), len(names))
-    found = [Extra(dict(zip(names, evens, strict=True)))]
-    small = dict(zip(names, chosen.sample(range(2, len(names) + 7), len(names)), strict=True))
-    found += [Extra({**small, name: 1}, name) for name in names]
-    for name in names:
+
+    def dims(values: Sequence[int]) -> Dims:
+        ordered = sorted(values) if condition and not tied else values
+        given = {name: value for group, value in zip(groups, ordered, strict=True) for name in group}
+        return {name: given[name] for name in problem.dims}
+
+    evens = chosen.sample(range(4, 2 * len(groups) + 12, 2), len(groups))
+    small = chosen.sample(range(2, len(groups) + 7), len(groups))
+    found = [Extra(dims(evens))]
+    for i, group in enumerate(groups):
+        found.append(Extra(dims([*small[:i], 1, *small[i + 1 :]]), group[0]))
+    for i, group in enumerate(groups):
         large, middle = chosen.choice(LARGE), chosen.choice(MIDDLE)
-        found.append(Extra({**small, name: large}, name, {**small, name: middle}))
+        found.append(
+            Extra(dims([*small[:i], large, *small[i + 1 :]]), group[0], dims([*small[:i], middle, *small[i + 1 :]]))
+        )
     return found

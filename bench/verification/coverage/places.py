@@ -24,6 +24,8 @@ from gradiometer.verification.instance import Instance
 
 MOST_EXACT = 4_000
 """Most multiplications of a loss that is compared in balls at a further tuple; beyond, float64 is compared."""
+MOST_THOROUGH = 20_000
+"""Most multiplications of a loss at a thorough tuple; beyond, smaller primes are taken."""
 MOST_NODES = 250
 """Most operations of a loss that is traced at a further tuple."""
 MOST_SLOW = 2_000_000
@@ -54,7 +56,7 @@ class Places:
             return [self._instance({})], None
         tried = prime_tuples(self.problem, self.seed)[:2]
         found, failures = self._all(tried)
-        if not failures and _nodes(found[0]) > MOST_NODES:
+        if not failures and (_nodes(found[0]) > MOST_NODES or max(map(_work, found)) > MOST_THOROUGH):
             smaller, refused = self._all(small_tuples(self.problem))
             return (found if refused else smaller), None
         if not failures:
@@ -103,7 +105,7 @@ class Places:
 
     def _extras(self) -> Iterator[Instance]:
         refused: dict[str, list[str]] = {}
-        for extra in extra_tuples(self.problem, self.seed, self.condition):
+        for extra in extra_tuples(self.problem, self.seed, self.condition, self.thorough[0].dims):
             try:
                 yield self._light(extra)
             except DimensionsError as error:
@@ -147,5 +149,13 @@ def _nodes(place: Instance) -> int:
     """Number of operations of the loss; 0 where it cannot be traced."""
     try:
         return len(place.loss.graph.nodes)
+    except TraceError:
+        return 0
+
+
+def _work(place: Instance) -> int:
+    """Number of multiplications of the loss; 0 where it cannot be traced."""
+    try:
+        return multiplications(place.loss)
     except TraceError:
         return 0

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from gradiometer.graph.trace import TraceError, UnknownOperationError
 from gradiometer.verification.differences import Array, midpoints_of
 from gradiometer.verification.float64.returned_values import beyond
 from gradiometer.verification.float64.rounding_bounds import UNITS, OtherShapeError, at_most, by_condition, floats
-from gradiometer.verification.functions import UncheckableError, autograd_function, call_on_copies, one_line
+from gradiometer.verification.functions import UncheckableError, call_on_copies, loss_function, one_line, torch_function
 from gradiometer.verification.instance import Instance, Wrt
 from gradiometer.verification.sample_points import Point
 
@@ -43,24 +44,25 @@ def truth_at(instance: Instance, wrt: Wrt, point: Point, by_torch: bool) -> list
             return [midpoints_of(part) for part in parts]
         except (UncheckableError, TraceError, UnknownOperationError):
             pass
-    function = autograd_function(instance.problem, wrt)
+    function = torch_function(instance.problem, wrt)
     return floats(call_on_copies(function, point.tensors, instance.names, "torch's derivative of the loss"))
 
 
 def compare_float64(
     instance: Instance, wrt: Wrt, function: Callable[..., Any], point: Point, what: str, by_torch: bool = False
 ) -> Float64Comparison | None:
-    """Compare what a function returns with the best known derivative; None where that is not finite.
+    """Compare what a function returns with the best known derivative; None where that or the loss is not finite.
 
     Raises UncheckableError where the function raises.
     """
     truth = truth_at(instance, wrt, point, by_torch)
-    if not all(np.isfinite(part).all() for part in truth):
+    loss = call_on_copies(loss_function(instance.problem), point.tensors, instance.names, "the loss")
+    if not torch.isfinite(loss).all() or not all(np.isfinite(part).all() for part in truth):
         return None
     returned = floats(call_on_copies(function, point.tensors, instance.names, what))
     try:
         bounds = at_most(by_condition(function, point.tensors, UNIT, returned), truth)
-        of_truth = by_condition(autograd_function(instance.problem, wrt), point.tensors, UNIT, truth)
+        of_truth = by_condition(torch_function(instance.problem, wrt), point.tensors, UNIT, truth)
     except OtherShapeError as error:
         return Float64Comparison("wrong", 0.0, instance, point, str(error))
     except Exception as error:  # at slightly different inputs, code may raise anything

@@ -190,11 +190,19 @@ def test_tuples_of_dimensions_cover_orders_even_one_and_large_numbers(seed):
     for first in problem.dims:
         for second in problem.dims:
             assert first == second or (one[first] < one[second]) != (other[first] < other[second])
-    extra = [tuple_.dims for tuple_ in extra_tuples(problem, seed, "")]
+    extra = [tuple_.dims for tuple_ in extra_tuples(problem, seed, "", one)]
     for name in problem.dims:
         assert {1} < {dims[name] for dims in extra}
         assert any(dims[name] > 256 for dims in extra)
         assert any(dims[name] % 2 == 0 for dims in extra)
+
+
+@pytest.mark.parametrize("condition", ["k = m", "the order of the dimensions", "the dimensions follow from one size"])
+def test_tied_dimensions_are_tried_at_one_and_at_large_numbers(condition):
+    problem = make(lambda a, b: a.sum() * b.sum(), {"a": {"form": lambda a: a}}, {"a": "k", "b": "m"})
+    found = [extra.dims for extra in extra_tuples(problem, 1, condition, {"k": 5, "m": 7})]
+    assert {1} < {dims["k"] for dims in found} and max(dims["m"] for dims in found) > 64
+    assert all(dims["k"] == dims["m"] or (condition.startswith("the order") and dims["k"] < dims["m"]) for dims in found)
 
 
 def test_torchs_own_row_needs_no_agreement_of_a_form():
