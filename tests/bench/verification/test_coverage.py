@@ -202,7 +202,9 @@ def test_tied_dimensions_are_tried_at_one_and_at_large_numbers(condition):
     problem = make(lambda a, b: a.sum() * b.sum(), {"a": {"form": lambda a: a}}, {"a": "k", "b": "m"})
     found = [extra.dims for extra in extra_tuples(problem, 1, condition, {"k": 5, "m": 7})]
     assert {1} < {dims["k"] for dims in found} and max(dims["m"] for dims in found) > 64
-    assert all(dims["k"] == dims["m"] or (condition.startswith("the order") and dims["k"] < dims["m"]) for dims in found)
+    assert all(
+        dims["k"] == dims["m"] or (condition.startswith("the order") and dims["k"] < dims["m"]) for dims in found
+    )
 
 
 def test_torchs_own_row_needs_no_agreement_of_a_form():
