@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 import torch
 
 from gradiometer.graph.trace import TraceError, UnknownOperationError
-from gradiometer.storage.schema import VERDICTS
-from gradiometer.verification.constraints.decisions import right_where, where_exact
+from gradiometer.verification.constraints.decisions import right_where
 from gradiometer.verification.coverage.branches import Branches
 from gradiometer.verification.coverage.dimensions import dims_text
-from gradiometer.verification.coverage.places import Places
 from gradiometer.verification.diagnosis.diagnose import diagnose
 from gradiometer.verification.differences import first_complex
 from gradiometer.verification.equality import Comparison, chance_log2, compare
 from gradiometer.verification.float64.compare import Float64Comparison, compare_float64
 from gradiometer.verification.float64.returned_values import expected_at, wrong_calls, wrong_dtypes
 from gradiometer.verification.float64.rounding_bounds import OtherShapeError
+from gradiometer.verification.form_comparisons import FormComparisons
 from gradiometer.verification.functions import (
     UncheckableError,
     call_on_copies,
     call_twice,
-    form_function,
     gradient_mismatch,
-    torch_function,
 )
 from gradiometer.verification.instance import Instance
 from gradiometer.verification.sample_points import Point, varied_points
-from gradiometer.verification.sampled_constraints import REMARK, within_sampling
 from gradiometer.verification.traced import Traced
-from gradiometer.verification.verdict import LEAST_DIGITS, TORCH
+from gradiometer.verification.verdict import TORCH
 
 MOST_FURTHER = 12
 """Most points that are added for sides of branches."""
@@ -42,28 +37,15 @@ class WrongGradientError(Exception):
     """Internal: the gradient is wrong before, or besides, its comparison with the exact derivative."""
 
 
-class FormCheck:
+class FormCheck(FormComparisons):
     """The check of one form, or of torch's own derivative.
 
-    After `run`: `verdict`, `digits`, `points`, `dims`, `chance_log2` and `diagnosis` as in Verdict, `remarks`, and
-    `mistake`, the kind of a Diagnosis.
-    `run` raises WrongGradientError, and UncheckableError where the form raises.
+    After `run`: `verdict` and the other facts of FormComparisons, `diagnosis` as in Verdict, and `mistake`, the kind of
+    a Diagnosis. `run` raises WrongGradientError, and UncheckableError where the form raises.
     """
 
-    def __init__(self, places: Places, wrt: str, form: str) -> None:
-        problem = places.problem
-        self.places, self.form, self.names = places, form, problem.wrts[wrt]
-        self.function: Callable[..., Any] = (
-            torch_function(problem, self.names) if form == TORCH else form_function(problem, problem.forms(wrt)[form])
-        )
-        self.label = "torch's derivative of the loss" if form == TORCH else form
-        self.comparisons: list[Comparison | Float64Comparison] = []
-        self.remarks: list[str] = []
-        self.diagnosis: str | None = None
-        self.mistake: str | None = None
-        self._chances: list[float | None] = []
-        self._coarse: list[Instance] = []
-        self._graphs: dict[Instance, Traced | None] = {}
+    diagnosis: str | None = None
+    mistake: str | None = None
 
     def run(self) -> None:
         """Check at the thorough instances, then calls, branches, dtypes and further instances, until it is wrong."""
@@ -76,51 +58,12 @@ class FormCheck:
             if self.is_coarse:
                 return
 
-    @property
-    def verdict(self) -> str:
-        """The worst verdict of the comparisons; `proved` where all are exact and polynomials."""
-        if not self.comparisons:
-            return "unchecked"
-        fine = [one.verdict for one in self.comparisons if one.instance not in self._coarse or one.verdict == "wrong"]
-        worst = max(fine, key=list(VERDICTS).index)
-        return "proved" if worst == "exact" and self.chance_log2 is not None else worst
-
-    @property
-    def digits(self) -> float | None:
-        """The least digits; of the wrong comparisons where there is one."""
-        wrong = [one.digits for one in self.comparisons if one.verdict == "wrong"]
-        fine = [one.digits for one in self.comparisons if one.instance not in self._coarse]
-        return min(wrong or fine, default=None)
-
-    @property
-    def is_coarse(self) -> bool:
-        """Whether constants with few digits explain the difference, so that values of calls differ as well."""
-        return self.verdict == "agrees" and self.digits is not None and self.digits < LEAST_DIGITS
-
-    @property
-    def chance_log2(self) -> float | None:
-        """The largest of the instances' chances; None where one has none."""
-        known = [chance for chance in self._chances if chance is not None]
-        # The seed has 62 bits, so no probability over seeds is below 2^-62.
-        return max(*known, -62.0) if known and len(known) == len(self._chances) else None
-
-    @property
-    def points(self) -> int:
-        """Number of points compared, without those at instances compared in float64 only."""
-        return sum(one.instance not in self._coarse for one in self.comparisons)
-
-    @property
-    def dims(self) -> str:
-        """The tuples of dimensions of these points."""
-        fine = [one.instance for one in self.comparisons if one.instance not in self._coarse]
-        return "; ".join(dict.fromkeys(dims_text(place.dims) for place in fine))
-
     def _thorough(self) -> None:
         for place in self.places.thorough:
             self._fits(place)
-            traced = self._traced(place)
-            points = self._points(place)
-            here = [self._compare(place, traced, point) for point in points]
+            traced = self.traced(place)
+            points = self.points_at(place)
+            here = [self.compare(place, traced, point) for point in points]
             self.comparisons += here
             if traced is not None and not any(isinstance(one, Float64Comparison) for one in here):
                 self._chances.append(
@@ -144,62 +87,6 @@ class FormCheck:
         if why is not None:
             raise WrongGradientError(why)
 
-    def _traced(self, place: Instance) -> Traced | None:
-        """The form as graphs; None where it cannot be traced."""
-        if place not in self._graphs:
-            self._graphs[place] = None
-            try:
-                self._graphs[place] = Traced(self.function, place.points[0].tensors, self.label)
-            except TraceError as error:
-                self._remark(f"compared in float64: {error}")
-        return self._graphs[place]
-
-    def _points(self, place: Instance) -> list[Point]:
-        try:
-            return place.usable(self.names)
-        except UncheckableError as error:
-            if "not finite" in str(error):
-                raise
-            return [point for point in place.points if not point.is_integer]
-
-    def _compare(self, place: Instance, traced: Traced | None, point: Point) -> Comparison | Float64Comparison:
-        """Compare at one point, at the best level of evidence that is possible there."""
-        if traced is not None and not traced.reads_numbers:
-            try:
-                compared = compare(place, self.names, traced, point)
-                if compared.verdict == "wrong" and (exactly := where_exact(compared, self.names, traced)) is not None:
-                    compared = exactly[0]
-                    self._remark(exactly[1])
-                if compared.constants:
-                    self._remark("; ".join(compared.constants))
-                excused = within_sampling(self.names, traced, compared) if compared.verdict == "wrong" else None
-                if excused is not None:
-                    self._remark(REMARK)
-                return excused or compared
-            except UncheckableError as error:
-                self._remark(f"compared in float64: {error}")
-        elif traced is not None:
-            self._remark(f"compared in float64: {self.label} computes with numbers that it read by .item()")
-        rough = compare_float64(place, self.names, self.function, point, self.label)
-        if rough is None:
-            raise UncheckableError("the loss or its derivative is not finite")
-        return rough
-
-    def _is_right(self, place: Instance, point: Point) -> bool:
-        """Whether the gradient equals the derivative at a point: in float64 first, as that is cheap, then in balls."""
-        traced = self._traced(place)
-        try:
-            rough = compare_float64(place, self.names, self.function, point, self.label, by_torch=True)
-            if rough is None or rough.verdict == "wrong" or traced is None or not place.is_finite_at(self.names, point):
-                return False
-            return compare(place, self.names, traced, point).verdict != "wrong"
-        except UncheckableError:
-            return False
-
-    def _remark(self, text: str) -> None:
-        if text not in self.remarks:
-            self.remarks.append(text)
-
     def _calls(self, place: Instance, traced: Traced | None, points: Sequence[Point]) -> None:
         """Check the values of real calls. Raises WrongGradientError."""
         chosen = [point for point in points if not point.is_integer][:3] or list(points[:2])
@@ -216,7 +103,7 @@ class FormCheck:
     def _branches(self) -> None:
         """Compare at further points until every side of every branch is visited, or no candidate is left."""
         place = self.places.thorough[0]
-        traced = self._traced(place)
+        traced = self.traced(place)
         if traced is None or traced.reads_numbers:
             self._branches_in_float64(place)
             return
@@ -236,13 +123,13 @@ class FormCheck:
         for point in varied_points(place.problem, place.dims, base, place.seed) if branches.is_open() else ():
             if added >= MOST_FURTHER or not branches.is_open():
                 break
-            if branches.adds(point) and self._is_usable(place, point):
+            if branches.adds(point) and self.is_usable(place, point):
                 branches.visit(point)
-                self.comparisons.append(self._compare(place, traced, point))
+                self.comparisons.append(self.compare(place, traced, point))
                 added += 1
         remark = branches.remark()
         if remark is not None:
-            self._remark(remark)
+            self.remark(remark)
 
     def _branches_in_float64(self, place: Instance) -> None:
         """The same for functions that cannot be traced: at every variation at which they return finite numbers."""
@@ -270,31 +157,25 @@ class FormCheck:
                 code = self._code(place, traced, point)
             except (TraceError, UnknownOperationError):
                 continue
-            if code not in codes and self._is_usable(place, point):
+            if code not in codes and self.is_usable(place, point):
                 codes.add(code)
-                self.comparisons.append(self._compare(place, traced, point))
-        self._remark(f"branches on the data; {len(codes)} {'way was' if len(codes) == 1 else 'ways were'} seen")
+                self.comparisons.append(self.compare(place, traced, point))
+        self.remark(f"branches on the data; {len(codes)} {'way was' if len(codes) == 1 else 'ways were'} seen")
 
     def _code(self, place: Instance, traced: Traced, point: Point) -> str:
         return place.traced_loss.at(point).graph.code + traced.at(point).graph.code
-
-    def _is_usable(self, place: Instance, point: Point) -> bool:
-        try:
-            return place.is_finite_at(self.names, point)
-        except UncheckableError:
-            return False
 
     def _dtypes(self) -> None:
         place = self.places.thorough[0]
         try:
             points = [point for point in place.usable(self.names) if not point.is_integer]
             if points:
-                traced = self._traced(place)
+                traced = self.traced(place)
                 why, remark = wrong_dtypes(place, self.names, traced, self.function, points[-1])
                 if why is not None:
                     raise WrongGradientError(why)
                 if remark is not None:
-                    self._remark(remark)
+                    self.remark(remark)
         except UncheckableError:
             return
 
@@ -311,7 +192,7 @@ class FormCheck:
         self.remarks += [f"at {', '.join(where)}: {why}" for why, where in raising.items()]
         coarse = [dims_text(place.dims) for place in self._coarse]
         if coarse:
-            self._remark(f"in float64 only at {'; '.join(coarse)}")
+            self.remark(f"in float64 only at {'; '.join(coarse)}")
 
     def _at_extra(self, place: Instance) -> None:
         point = place.points[0]
@@ -324,9 +205,9 @@ class FormCheck:
                 usable = place.usable(self.names)
             except UncheckableError:
                 return  # neither the loss nor its derivative is finite there
-            traced = self._traced(place)
+            traced = self.traced(place)
             if traced is not None:
-                here = [self._compare(place, traced, one) for one in usable]
+                here = [self.compare(place, traced, one) for one in usable]
                 self.comparisons += here
                 exact = [one for one in here if isinstance(one, Comparison)]
                 self._chances.append(chance_log2(place, self.names, traced, exact) if len(exact) == len(here) else None)
@@ -354,7 +235,7 @@ class FormCheck:
                 complex_entry = first_complex(wrt, part, truth)
                 if complex_entry is not None:  # the rules of diagnosis know real numbers only
                     return f"{where}{complex_entry}"
-        under = right_where(list(firsts.values())[::-1], self.names, self._is_right)
+        under = right_where(list(firsts.values())[::-1], self.names, self.is_right)
         explained = f"right {under}; otherwise " if under else ""
         found = diagnose(self.names, self.function, [*evidence, *self._third(where)])
         self.mistake = found.kind

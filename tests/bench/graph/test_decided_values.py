@@ -12,7 +12,7 @@ from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import UndecidedError, evaluate
 from gradiometer.graph.trace import trace
-from tests.bench.graph.agreement import assert_agreement, floats
+from tests.bench.graph.operations.agreement import assert_agreement, floats
 
 X = torch.tensor([[0.7, -1.3, 2.2, 0.4], [1.9, 0.6, -0.8, 1.1], [-2.5, 0.3, 1.4, 0.9]], dtype=torch.float64)
 V = X[0]

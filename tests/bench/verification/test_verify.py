@@ -9,7 +9,7 @@ import torch
 
 from gradiometer.errors import GradiometerError
 from gradiometer.problems import PROBLEMS
-from gradiometer.verification import TORCH, VERDICTS, form_check, verify, verify_forms
+from gradiometer.verification import TORCH, VERDICTS, form_check, form_comparisons, verify, verify_forms
 from gradiometer.verification.float64 import rounding_bounds
 from tests.bench.verification.small_problems import first_verdict, make
 
@@ -118,7 +118,11 @@ def test_code_that_runs_gets_a_verdict_and_the_verdict_says_on_what_evidence(nam
 
 @pytest.mark.parametrize(
     ("module", "name", "verdict"),
-    [(verify_forms, "Places", "unchecked"), (form_check, "compare", "unchecked"), (form_check, "diagnose", "wrong")],
+    [
+        (verify_forms, "Places", "unchecked"),
+        (form_comparisons, "compare_exactly", "unchecked"),
+        (form_check, "diagnose", "wrong"),
+    ],
 )
 def test_a_bug_of_the_checker_keeps_its_traceback(monkeypatch, module, name, verdict):
     def bug(*_):

@@ -1,7 +1,7 @@
 """PyTorch's own table of operations (op_db), each compared in value, derivative and backward graph.
 
-As a script, from the root of a checkout: `python tests/bench/graph/op_db.py [--op NAME]… [--jobs N]`; `--help` lists
-the filters. It needs `expecttest`.
+As a script, from the root of a checkout: `python tests/bench/graph/operations/op_db.py [--op NAME]… [--jobs N]`;
+`--help` lists the filters. It needs `expecttest`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
 
-from tests.bench.graph.op_agreement import FLOAT64_SHARE, DisagreementError, check
+from tests.bench.graph.operations.op_agreement import FLOAT64_SHARE, DisagreementError, check
 
 SAMPLES = 4
 """Samples for each operation, spread over those that are small enough."""

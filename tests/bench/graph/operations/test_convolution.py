@@ -9,7 +9,7 @@ from torch.nn import functional
 from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import trace
-from tests.bench.graph.agreement import assert_agreement
+from tests.bench.graph.operations.agreement import assert_agreement
 
 GENERATOR = torch.Generator().manual_seed(3)
 

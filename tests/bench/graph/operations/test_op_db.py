@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 import torch
 
-from tests.bench.graph import op_db
-from tests.bench.graph.op_agreement import DisagreementError, check
+from tests.bench.graph.operations import op_db
+from tests.bench.graph.operations.op_agreement import DisagreementError, check
 
 LEAST_AGREEING = 485
 """Operations that agree in all three. Raise it as more are supported."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.bench.graph.agreement import assert_agreement
-from tests.bench.graph.test_convolution import cubed, normal
+from tests.bench.graph.operations.agreement import assert_agreement
+from tests.bench.graph.operations.test_convolution import cubed, normal
 
 X = normal(3, 5)
 TIED = torch.tensor([[1.0, 3.0, 1.0, 3.0, 2.0], [0.0, 0.0, -1.0, 0.0, 2.0], [4.0, 1.0, 4.0, 0.0, 0.0]]).double()

@@ -10,8 +10,8 @@ from gradiometer.graph.arithmetic.balls import balls
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import trace
-from tests.bench.graph.agreement import assert_agreement, floats
-from tests.bench.graph.test_convolution import cubed, normal
+from tests.bench.graph.operations.agreement import assert_agreement, floats
+from tests.bench.graph.operations.test_convolution import cubed, normal
 
 X, Y = normal(3, 4), normal(3, 4)
 ROWS = torch.tensor([2, 0, 2, 2])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tests.bench.graph.agreement import assert_agreement
+from tests.bench.graph.operations.agreement import assert_agreement
 
 S = torch.special
 GENERATOR = torch.Generator().manual_seed(1)

@@ -16,7 +16,7 @@ from gradiometer.graph.arithmetic.polynomials import polynomial
 from gradiometer.graph.derivative.adjoint import derivative
 from gradiometer.graph.evaluate import evaluate
 from gradiometer.graph.trace import UnknownOperationError, trace
-from tests.bench.graph.agreement import assert_agreement
+from tests.bench.graph.operations.agreement import assert_agreement
 
 GENERATOR = torch.Generator().manual_seed(2)
 
