@@ -84,7 +84,8 @@ def _digits(returned: list[Array], truth: list[Array]) -> float:
         return 0.0
     if worst == 0:
         return MOST_DIGITS
-    return min(MOST_DIGITS, max(0.0, -math.log10(worst / largest))) if largest else 0.0
+    # A difference of logarithms, since the quotient may underflow.
+    return min(MOST_DIGITS, max(0.0, math.log10(largest) - math.log10(worst))) if largest else 0.0
 
 
 __all__ = ["UNITS", "Float64Comparison", "compare_float64", "truth_at"]

@@ -148,6 +148,13 @@ ACCEPTED = {
 }  # fmt: skip
 
 
+def test_an_error_whose_share_underflows_has_digits():
+    """With this seed, an error is so small beside 1000 that their quotient is zero."""
+    form = lambda x: (x.numpy(), 1e3 * torch.softmax(1e3 * x, 0))[1]  # noqa: E731
+    verdict = verify(make(lambda x: torch.logsumexp(1e3 * x, 0), {"x": {"form": form}}, {"x": "n"}), "x", "form", 2)[0]
+    assert verdict.verdict == "agrees_float64" and verdict.is_right, verdict.text
+
+
 @pytest.mark.parametrize("name", ACCEPTED)
 @pytest.mark.filterwarnings("ignore:std")
 def test_a_right_gradient_is_accepted_at_the_level_of_its_evidence(name):
