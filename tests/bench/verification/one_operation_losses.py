@@ -3,8 +3,8 @@
 The level is the verdict that PyTorch's gradient of the loss gets at least. It is `wrong` where PyTorch's gradient
 differs from the derivative: an assignment at a repeated index (every value gets a gradient, only the last one is
 stored), softplus (exactly 1 above a threshold of 20), binary_cross_entropy (a small number is added in a quotient),
-hardsigmoid (1/6 in float32), digamma and polygamma (values that are off by 3e-10). Inputs are named by the loss; their
-shapes are separated by semicolons.
+hardsigmoid (1/6 in float32), digamma and polygamma (values that are off by 3e-10), a cast to float32 and back (it
+rounds, and the derivative does not). Inputs are named by the loss; their shapes are separated by semicolons.
 """
 
 from __future__ import annotations
