@@ -1,4 +1,4 @@
-"""Common slips in gradients, each with the kind of mistake that a diagnosis names."""
+"""Common slips in gradients, each with the kind of mistake that a diagnosis names; every second one is slow."""
 
 from __future__ import annotations
 
@@ -149,7 +149,9 @@ def mistake_of(loss, shapes, wrt, form):
     return check
 
 
-@pytest.mark.parametrize("name", SLIPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (i % 2)) for i, name in enumerate(SLIPS)]
+)
 def test_the_kind_of_a_slip_is_named(name):
     *given, kinds = SLIPS[name]
     check = mistake_of(*given)
@@ -187,7 +189,7 @@ def test_a_term_of_one_entry_is_no_evidence():
     assert check.mistake != "term" or "ge(" not in check.diagnosis, check.diagnosis
 
 
-@pytest.mark.parametrize("loss", [products, wave, centred])
+@pytest.mark.parametrize("loss", [products, *(pytest.param(one, marks=pytest.mark.slow) for one in (wave, centred))])
 @pytest.mark.parametrize("name", RANDOM)
 def test_an_unrelated_gradient_gets_no_cause(loss, name):
     check = mistake_of(loss, VECTORS, "x", RANDOM[name])
